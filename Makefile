@@ -1,0 +1,107 @@
+# Needs GNU make, bash and a Python 3.11 or newer; everything else is installed into .venv* at first use.
+#
+#   make demo    the guard at work, in the terminal
+#   make test    the suite, on every Python of this machine (TESTARGS='-k retry' narrows it)
+#   make check   lint, format, types, import contracts, public surface, snippets of the documents
+#   make bench   the benchmark
+
+SHELL := bash
+PY := .venv/bin/python
+TESTARGS ?=
+# The tool that writes requirements/dev.txt; installed only by `make lock`.
+UV := uv==0.13.8
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test quick coverage check lint format-check types contracts surface snippets format api lock bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: .venv/.installed
+	@.venv/bin/agentguard demo
+
+test:
+	@MAKE="$(MAKE)" scripts/run-tests $(TESTARGS)
+
+# The suite on the main Python only.
+quick: .venv/.installed
+	@$(PY) -m pytest -q $(TESTARGS)
+
+coverage: .venv/.installed
+	@$(PY) -m pytest -q --cov $(TESTARGS)
+
+# ------------------------------------------------------------------------------------------------------------- checks
+
+check: lint format-check types contracts surface snippets
+
+lint: .venv/.installed
+	$(PY) -m ruff check --quiet .
+
+format-check: .venv/.installed
+	$(PY) -m ruff format --quiet --check .
+
+types: .venv/.installed
+	$(PY) -m mypy --no-error-summary
+	.venv/bin/basedpyright --pythonpath $(PY)
+
+contracts: .venv/.installed
+	@echo "import contracts"
+	@.venv/bin/lint-imports --no-cache >.venv/contracts.log 2>&1 || { cat .venv/contracts.log; exit 1; }
+
+surface: .venv/.installed
+	$(PY) -m pytest -q tests/arch
+
+snippets: .venv/.installed
+	$(PY) -m pytest -q tests/docs
+
+# ------------------------------------------------------------------------------------------------------------ writers
+
+format: .venv/.installed
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+api: .venv/.installed
+	$(PY) -m tests.arch.api > .venv/api.txt
+	mv .venv/api.txt tests/api.txt
+
+# UPGRADE=--upgrade takes the newest versions; without it the pins stay where they are.
+lock: .venv-lock/.installed
+	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --custom-compile-command "make lock" --extra schema $(UPGRADE) \
+		--output-file requirements/dev.txt pyproject.toml requirements/dev.in
+
+bench: .venv/.installed
+	@$(PY) -m bench
+
+clean:
+	rm -rf .venv .venv-* build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests bench scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# ------------------------------------------------------------------------------------------------------- environments
+# Two stamps each: .pinned follows requirements/dev.txt, .installed follows pyproject.toml (entry points, metadata).
+
+.PRECIOUS: .venv-%/.pinned
+
+.venv/.pinned: requirements/dev.txt scripts/make-env
+	@scripts/make-env $(@D)
+	@touch $@
+
+.venv-%/.pinned: requirements/dev.txt scripts/make-env
+	@scripts/make-env $(@D)
+	@touch $@
+
+.venv/.installed: .venv/.pinned pyproject.toml
+	$(install-agentguard)
+
+.venv-%/.installed: .venv-%/.pinned pyproject.toml
+	$(install-agentguard)
+
+define install-agentguard
+@$(@D)/bin/python -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation -e .
+@touch $@
+endef
+
+.venv-lock/.installed: Makefile
+	@"$$(scripts/find-pythons main)" -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install -qq $(UV)
+	@touch $@

@@ -1,0 +1,1 @@
+"""What a guarded call costs. Run with `make bench`."""

@@ -1,0 +1,1 @@
+"""The engine: what passes through every layer, and how it is run."""

@@ -1,0 +1,99 @@
+"""How a call begins: from sync code, from a coroutine, as a stream; always into the same handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import copy_context
+from typing import Any
+
+from agentguard.core.bodies import Stopped
+from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.chain import Handler
+from agentguard.core.portal import PORTAL
+from agentguard.core.streams import SUSPENDED, ChainSteps, Item, StreamEnded, adrive, as_seen_inside, drive
+
+Choose = Callable[[ToolCall], Handler]
+"""Picks the handler for a call: recorded or not."""
+
+
+def step(choose: Choose, call: ToolCall) -> Any:
+    """Run a call that never suspends, in this thread, and give its value."""
+    chain: Any = choose(call)(call)
+    try:
+        chain.send(None)
+    except StopIteration as done:
+        return done.value.return_value
+    except Stopped as stopped:
+        raise stopped.error from None
+    chain.close()
+    raise RuntimeError(SUSPENDED)
+
+
+async def wait(choose: Choose, call: ToolCall) -> Any:
+    """Run a call on the current event loop, and give its value.
+
+    A StopIteration of a blocking function becomes a RuntimeError here: no coroutine can raise one (PEP 479).
+    """
+    try:
+        return (await choose(call)(call)).return_value
+    except Stopped as stopped:
+        raise stopped.error from None
+
+
+def send_through_portal(choose: Choose, call: ToolCall) -> Any:
+    """Run a call on the background event loop, and block until it gives its value."""
+    try:
+        result: ToolResult = PORTAL.run(_result(choose, call))
+    except Stopped as stopped:
+        raise stopped.error from None
+    return result.return_value
+
+
+async def _result(choose: Choose, call: ToolCall) -> ToolResult:
+    return await choose(call)(call)
+
+
+def stream(choose: Choose, call: ToolCall) -> Generator[Any, Any, Any]:
+    """The guarded generator of a call that never suspends."""
+    return drive(lambda: choose(call)(call))
+
+
+def astream(choose: Choose, call: ToolCall) -> AsyncGenerator[Any, Any]:
+    """The guarded async generator of a call."""
+    return adrive(lambda: choose(call)(call))
+
+
+def stream_through_portal(choose: Choose, call: ToolCall) -> Generator[Any, Any, Any]:
+    """The guarded generator of a call whose every step runs on the background event loop."""
+    steps = ChainSteps(choose(call)(call))
+    # One for all steps: what the body sets in one, it finds and may reset in the next.
+    context = copy_context()
+    advance: Callable[[Any], Any] = steps.send
+    argument: Any = None
+    try:
+        while True:
+            try:
+                item = PORTAL.run(_next_item(advance, argument), context=context)
+            except StreamEnded as ended:
+                result: ToolResult = ended.args[0]
+                return result.return_value
+            except StoppedEarly:
+                return None
+            try:
+                argument = yield item.value
+                advance = steps.send
+            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
+                advance, argument = steps.throw, as_seen_inside(error)
+    finally:
+        # The portal may have refused to start it. An exception whose traceback holds this frame would be held by it.
+        steps.close_if_new()
+        del argument
+
+
+async def _next_item(advance: Callable[[Any], Any], argument: Any) -> Item:
+    try:
+        item: Item = await advance(argument)
+    finally:
+        # As in `stream_through_portal`.
+        del argument
+    return item

@@ -1,0 +1,316 @@
+"""Generators on the same layers as functions.
+
+The innermost stage hands items out one by one: it awaits an `Item`, which travels up through the suspended layers to
+the driver at the top, and the driver gives its value to the consumer. So slots, permits and outcomes last until the
+stream's end, and no layer needs a second version. ContextVars and timers live inside one step only: between two items
+the consumer's own code runs, perhaps in another task.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from typing import Any, Protocol
+
+from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.context import CURRENT, leave
+from agentguard.core.pool import POOL, Job, Tally
+
+Following = Callable[[ToolCall], Awaitable[ToolResult]]
+"""The rest of a chain."""
+
+
+class Item:
+    """One item on its way out. Awaiting it gives what the consumer sends back."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Item, Any, Any]:
+        return (yield self)
+
+
+class StreamEnded(Exception):  # noqa: N818 - an event, like StopIteration
+    """The tool's generator has returned; `args[0]` is its return value."""
+
+
+# --- the innermost stage ----------------------------------------------------------------------------------------------
+
+
+class _Steps(Protocol):
+    """One generator, advanced a step at a time; `StreamEnded` at its end."""
+
+    async def send(self, value: Any) -> Any: ...
+    async def throw(self, error: BaseException) -> Any: ...
+    async def close(self) -> None: ...
+
+
+async def call_here(call: ToolCall) -> ToolResult:
+    """A generator whose steps run in the calling thread."""
+    return await _hand_out(call, _Inline(call.target.fn(*call.args, **call.kwargs)))
+
+
+async def await_here(call: ToolCall) -> ToolResult:
+    """An async generator whose steps run in the task that asks for them."""
+    return await _hand_out(call, _Awaited(call.target.fn(*call.args, **call.kwargs)))
+
+
+async def hand_over(call: ToolCall) -> ToolResult:
+    """A generator whose steps each run in a thread of the pool."""
+    return await call_elsewhere(call, POOL.run)
+
+
+async def call_elsewhere(call: ToolCall, run: Callable[[Job], Awaitable[Any]]) -> ToolResult:
+    """A generator whose steps are jobs that `run` runs."""
+    return await _hand_out(call, _Elsewhere(call.target.fn(*call.args, **call.kwargs), call.target.hung, run))
+
+
+async def _hand_out(call: ToolCall, steps: _Steps) -> ToolResult:
+    now = call.runtime.now
+    call.started_at = now()
+    spent = 0.0
+    advance: Coroutine[Any, Any, Any] = steps.send(None)
+    while True:
+        token = CURRENT.set(call)
+        begun = now()
+        try:
+            value = await advance
+        except StreamEnded as ended:
+            return ToolResult(call, ended.args[0], spent + now() - begun)
+        finally:
+            leave(token, call)
+        spent += now() - begun
+        if call.item_checks:
+            value = await _checked(call, steps, value)
+        call.items += 1
+        try:
+            sent = await Item(value)
+        except StoppedEarly:
+            await _close(call, steps)
+            raise
+        except BaseException as error:  # noqa: BLE001 - what the consumer throws in belongs to the tool
+            advance = steps.throw(error)
+        else:
+            advance = steps.send(sent)
+
+
+async def _checked(call: ToolCall, steps: _Steps, value: Any) -> Any:
+    try:
+        for check in call.item_checks:
+            value = check(value)
+    except BaseException:
+        # The item is refused, and with it the rest of the stream.
+        await _close(call, steps)
+        raise
+    return value
+
+
+async def _close(call: ToolCall, steps: _Steps) -> None:
+    token = CURRENT.set(call)
+    try:
+        await steps.close()
+    finally:
+        leave(token, call)
+
+
+class _Inline:
+    def __init__(self, generator: Generator[Any, Any, Any]) -> None:
+        self._generator = generator
+
+    async def send(self, value: Any) -> Any:
+        try:
+            return self._generator.send(value)
+        except StopIteration as stop:
+            raise StreamEnded(stop.value) from None
+
+    async def throw(self, error: BaseException) -> Any:
+        try:
+            return self._generator.throw(error)
+        except StopIteration as stop:
+            raise StreamEnded(stop.value) from None
+        finally:
+            # Here and below: an exception whose traceback holds this frame would be held by it.
+            del error
+
+    async def close(self) -> None:
+        self._generator.close()
+
+
+class _Elsewhere:
+    def __init__(self, generator: Generator[Any, Any, Any], hung: Tally, run: Callable[[Job], Awaitable[Any]]) -> None:
+        self._generator = generator
+        self._hung = hung
+        self._run = run
+        self._context: Context | None = None
+
+    async def send(self, value: Any) -> Any:
+        return await self._step(_without_stop_iteration, self._generator.send, value)
+
+    async def throw(self, error: BaseException) -> Any:
+        try:
+            return await self._step(_without_stop_iteration, self._generator.throw, error)
+        finally:
+            del error
+
+    async def close(self) -> None:
+        await self._step(self._generator.close)
+
+    async def _step(self, fn: Callable[..., Any], *args: Any) -> Any:
+        if self._context is None:
+            # One for all steps: what the body sets in one, it finds and may reset in the next.
+            self._context = copy_context()
+        try:
+            return await self._run(Job(self._context, self._hung, fn, *args))
+        finally:
+            del args
+
+
+def _without_stop_iteration(step: Callable[[Any], Any], value: Any) -> Any:
+    # A StopIteration cannot be raised out of a coroutine.
+    try:
+        return step(value)
+    except StopIteration as stop:
+        raise StreamEnded(stop.value) from None
+    finally:
+        del value
+
+
+class _Awaited:
+    def __init__(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generator = generator
+
+    async def send(self, value: Any) -> Any:
+        try:
+            return await self._generator.asend(value)
+        except StopAsyncIteration:
+            raise StreamEnded(None) from None
+
+    async def throw(self, error: BaseException) -> Any:
+        try:
+            return await self._generator.athrow(error)
+        except StopAsyncIteration:
+            raise StreamEnded(None) from None
+        finally:
+            del error
+
+    async def close(self) -> None:
+        await self._generator.aclose()
+
+
+# --- the drivers ------------------------------------------------------------------------------------------------------
+
+Begin = Callable[[], Any]
+"""Starts the chain's coroutine; called when the consumer asks for the first item, as with any generator."""
+
+
+def drive(begin: Begin) -> Generator[Any, Any, Any]:
+    """The guarded generator of a chain that never suspends but for its items."""
+    chain = begin()
+    advance: Callable[[Any], Any] = chain.send
+    argument: Any = None
+    try:
+        while True:
+            try:
+                item = advance(argument)
+            except StopIteration as done:
+                return done.value.return_value
+            except StoppedEarly:
+                return None
+            if type(item) is not Item:
+                chain.close()
+                raise RuntimeError(SUSPENDED)
+            try:
+                argument = yield item.value
+                advance = chain.send
+            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
+                advance, argument = chain.throw, as_seen_inside(error)
+    finally:
+        # An exception whose traceback holds this frame would be held by it.
+        del argument
+
+
+def as_seen_inside(error: BaseException) -> BaseException:
+    """What the consumer did, as the chain is told: a closed generator is a stream that was stopped early."""
+    return StoppedEarly() if isinstance(error, GeneratorExit) else error
+
+
+SUSPENDED = (
+    "something in this synchronous call suspended, which only works on an event loop: a middleware or hook returned an "
+    "awaitable without being an `async def`. Make it `async def`, or call the tool with `await tool.acall(...)`"
+)
+
+
+async def adrive(begin: Begin) -> AsyncGenerator[Any, Any]:
+    """The guarded async generator of a chain on an event loop."""
+    steps = ChainSteps(begin())
+    advance = steps.send(None)
+    while True:
+        try:
+            item = await advance
+        except (StreamEnded, StoppedEarly):
+            return
+        try:
+            sent = yield item.value
+        except BaseException as error:  # noqa: BLE001 - as in `drive`
+            advance = steps.throw(as_seen_inside(error))
+        else:
+            advance = steps.send(sent)
+
+
+class ChainSteps:
+    """A chain's coroutine, advanced from item to item; everything else it awaits goes to the event loop as usual."""
+
+    __slots__ = ("_chain",)
+
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
+
+    def send(self, value: Any) -> Awaitable[Item]:
+        """The next item. Raises `StreamEnded` with the chain's `ToolResult` at the end."""
+        return _until_item(self._chain, self._chain.send, value)
+
+    def throw(self, error: BaseException) -> Awaitable[Item]:
+        """Raise `error` where the chain stands, and go on to the next item."""
+        return _until_item(self._chain, self._chain.throw, error)
+
+    def close_if_new(self) -> None:
+        """Dispose of a chain that never started."""
+        if inspect.getcoroutinestate(self._chain) == inspect.CORO_CREATED:
+            self._chain.close()
+
+
+async def check_items(following: Following, call: ToolCall, check: Callable[[Any], Any]) -> ToolResult:
+    """Run the rest of the chain with `check` on each item, after the checks of layers further in. It gives the item to
+    hand out, or raises.
+    """
+    outer = call.item_checks
+    call.item_checks = (check, *outer)
+    try:
+        return await following(call)
+    finally:
+        # Not again in the next attempt.
+        call.item_checks = outer
+
+
+@types.coroutine
+def _until_item(chain: Any, advance: Callable[[Any], Any], argument: Any) -> Generator[Any, Any, Item]:
+    try:
+        while True:
+            try:
+                pending = advance(argument)
+            except StopIteration as done:
+                raise StreamEnded(done.value) from None
+            if type(pending) is Item:
+                return pending
+            try:
+                argument = yield pending
+                advance = chain.send
+            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to what the chain awaits
+                advance, argument = chain.throw, error
+    finally:
+        # As in `drive`.
+        del argument

@@ -1,0 +1,37 @@
+"""A door with the names that the documents import from here."""
+
+from agentguard.core.call import CallStatus, ToolCall, ToolResult
+from agentguard.core.config import (
+    ApprovalConfig,
+    BudgetConfig,
+    CircuitBreakerConfig,
+    ConcurrencyConfig,
+    GuardConfig,
+    LoopGuardConfig,
+    OutputLimitConfig,
+    RateLimitConfig,
+    ResponseProfile,
+    RetryConfig,
+    TimeoutConfig,
+)
+from agentguard.core.refusal import Refusal
+from agentguard.core.target import Effect
+
+__all__ = (
+    "ApprovalConfig",
+    "BudgetConfig",
+    "CallStatus",
+    "CircuitBreakerConfig",
+    "ConcurrencyConfig",
+    "Effect",
+    "GuardConfig",
+    "LoopGuardConfig",
+    "OutputLimitConfig",
+    "RateLimitConfig",
+    "Refusal",
+    "ResponseProfile",
+    "RetryConfig",
+    "TimeoutConfig",
+    "ToolCall",
+    "ToolResult",
+)

@@ -1,0 +1,50 @@
+"""The record of a call."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.chain import Handler, Layer
+from agentguard.core.config import GuardConfig
+from agentguard.core.context import Collector
+from agentguard.tracing.call_span import CallSpan, deliver
+from agentguard.tracing.recorder import tool_recorder
+from agentguard.tracing.session_log import SessionLog
+
+
+class CallSpanMiddleware(Layer):
+    """Opens a span around everything, so that refused calls are recorded too. Outside the onion, whatever the order.
+
+    Every open recorder and session gets the span. A tool with `record=True` writes it into its own trace folder when no
+    recorder is open. Recording never alters, delays or breaks a call.
+    """
+
+    name: ClassVar[str] = "CallSpan"
+
+    def __init__(self, config: GuardConfig) -> None:
+        self._own: tuple[Collector, ...] = ()
+        if config.record:
+            self._own = (tool_recorder(config.trace_dir, config.trace_backend, config.trace_db_path),)
+            self.settings = f"record=True, trace_dir={str(config.trace_dir)!r}"
+
+    def link(self, inner: Handler, /) -> Handler:
+        """Run the call inside a span."""
+
+        async def recorded(call: ToolCall) -> ToolResult:
+            collectors = call.origin.collectors
+            if all(isinstance(collector, SessionLog) for collector in collectors):
+                # A session keeps its calls in memory only; the tool's own record is still wanted.
+                collectors = (*collectors, *self._own)
+            span = call.span = CallSpan.open(call)
+            try:
+                result = await inner(call)
+            except BaseException as error:
+                span.fail(error)
+                deliver(span, collectors)
+                raise
+            span.end(result)
+            deliver(span, collectors)
+            return result
+
+        return recorded

@@ -1,0 +1,86 @@
+"""Answers that do not look like real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.chain import Handler, Layer
+from agentguard.core.config import ResponseProfile
+from agentguard.core.streams import check_items
+from agentguard.errors import ConfigError, HallucinationError
+from agentguard.policies.response import ResponseCheck, Signal
+
+_WRONG_SCHEMA = 1.0
+"""The developer wrote down what an answer is; one that breaks it is not one."""
+
+
+class HallucinationMiddleware(Layer):
+    """Refuses with `HallucinationError` an answer that does not look like a real one of this tool. The tool has run.
+
+    Looks at what the profile says: required and forbidden fields, patterns, latency, JSON Schema. Without a profile,
+    only at error bodies returned as success and at placeholder values. Each finding has a score; their combination is
+    held against `threshold`. Items of a generator are looked at one by one, without their latency.
+    """
+
+    name: ClassVar[str] = "Hallucination"
+
+    def __init__(self, profile: ResponseProfile) -> None:
+        if profile.learn:
+            msg = "ResponseProfile.learn is not available in this version of agentguard"
+            raise ConfigError(msg)
+        self.settings = profile
+        self._check = ResponseCheck(profile)
+        self._schema_problem = None if profile.json_schema is None else _schema_checker(profile.json_schema)
+
+    def link(self, inner: Handler, /) -> Handler:
+        """Run the call and look at the answer."""
+
+        async def verified(call: ToolCall) -> ToolResult:
+            if call.target.is_stream:
+                return await check_items(inner, call, lambda item: self._verified(call, item, None))
+            result = await inner(call)
+            self._verified(call, result.return_value, result.execution_time_ms)
+            return result
+
+        return verified
+
+    def _verified(self, call: ToolCall, value: Any, execution_time_ms: float | None) -> Any:
+        signals = self._check.signals(value, execution_time_ms)
+        if self._schema_problem is not None and (problem := self._schema_problem(value)) is not None:
+            signals = [*signals, Signal("json_schema", _WRONG_SCHEMA, problem)]
+        if signals and (score := self._check.score(signals)) >= self._check.threshold:
+            signals = sorted(signals, key=lambda signal: -signal.score)
+            raise HallucinationError(
+                tool_name=call.tool_name,
+                call_id=call.call_id,
+                score=score,
+                signals=tuple(signal.text for signal in signals),
+            )
+        return value
+
+
+def _schema_checker(schema: Mapping[str, object]) -> Callable[[Any], str | None]:
+    """What is wrong with a value by `schema`; None when nothing is."""
+    try:
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - an extra, loaded only where it is used
+        from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - as above
+    except ImportError:
+        msg = "ResponseProfile.json_schema needs the extra `schema`: pip install 'agentguard-runtime[schema]'"
+        raise ConfigError(msg) from None
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        msg = f"ResponseProfile.json_schema is not a valid JSON Schema: {error.message}"
+        raise ConfigError(msg) from None
+    validator = Draft202012Validator(schema)
+
+    def problem(value: Any) -> str | None:
+        try:
+            error = next(iter(validator.iter_errors(value)), None)
+        except RecursionError:
+            return "the answer is nested too deeply to be checked against the schema"
+        return None if error is None else f"{error.json_path}: {error.validator} is violated"
+
+    return problem

@@ -1,0 +1,151 @@
+"""Admission: several gates passed together, or none of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.chain import Handler, Layer
+from agentguard.errors import OutputRejected
+from agentguard.state.budget_gate import BudgetGate
+from agentguard.state.gate import WAIT, Afterwards, Gate, Outcome, Overruled
+from agentguard.state.lock import LOCK, TURN
+
+_logger = logging.getLogger("agentguard")
+
+
+class Admission(Layer):
+    """Passes an attempt through its gates in order, under one lock: if one refuses, the others take nothing.
+
+    A call that has to queue at a gate holds what the earlier gates gave it, and gives it back if it is refused later,
+    cancelled, or ends before its body started.
+    """
+
+    def __init__(self, *gates: Gate) -> None:
+        self.gates = gates
+        """In the order in which they are asked."""
+        self.settings = gates[0].settings if len(gates) == 1 else [gate.settings for gate in gates]
+        self._budget = next((gate for gate in gates if isinstance(gate, BudgetGate) and gate.has_price), None)
+        self._may_warn = any(gate.only_warns for gate in gates)
+        # Bound once: looking a method up and binding it is a third of what a gate costs.
+        self._admits = tuple(gate.admit_locked for gate in gates)
+        self._settles = tuple(gate.settle_locked for gate in gates)
+
+    def link(self, inner: Handler, /) -> Handler:
+        """Admit, run, and settle with what became of it."""
+        count = len(self.gates)
+        admit, settle = self._admit, self._settle
+
+        async def admitted(call: ToolCall) -> ToolResult:
+            grants = admit(call)
+            if len(grants) < count:
+                await self._queue(call, grants)
+            try:
+                result = await inner(call)
+            except BaseException as error:
+                settle(call, grants, _outcome_of(error, call), None)
+                raise
+            settle(call, grants, "success", result)
+            return result
+
+        return admitted
+
+    def _admit(self, call: ToolCall) -> list[Any]:
+        """What the gates gave, up to the first that makes the call wait. Nothing is kept when one refuses."""
+        # The user's own code runs before the lock is taken.
+        estimate = None if self._budget is None else self._budget.estimate(call)
+        grants: list[Any] = []
+        try:
+            with LOCK:
+                TURN.is_taken = True
+                try:
+                    now = call.runtime.now()
+                    for admit in self._admits:
+                        grant = admit(call, now, estimate)
+                        if grant is WAIT:
+                            break
+                        grants.append(grant)
+                finally:
+                    TURN.is_taken = False
+                    if TURN.deferred:
+                        TURN.catch_up()
+        except BaseException:
+            self._settle(call, grants, "neutral", None)
+            raise
+        if self._may_warn and len(grants) == len(self.gates):
+            _warn(call, grants)
+        return grants
+
+    async def _queue(self, call: ToolCall, grants: list[Any]) -> None:
+        """Wait at every gate that is left, in order."""
+        try:
+            for gate in self.gates[len(grants) :]:
+                grants.append(await self._wait_at(gate, call))  # noqa: PERF401 - what was granted must be known if it fails
+        except BaseException:
+            self._settle(call, grants, "neutral", None)
+            raise
+        with LOCK:
+            for gate, grant in zip(self.gates, grants, strict=True):
+                gate.begin_locked(grant, call.runtime.now())
+        if self._may_warn:
+            _warn(call, grants)
+
+    async def _wait_at(self, gate: Gate, call: ToolCall) -> Any:
+        estimate = None if self._budget is None else self._budget.estimate(call)
+        with LOCK:
+            TURN.is_taken = True
+            try:
+                grant = gate.admit_locked(call, call.runtime.now(), estimate)
+            finally:
+                TURN.is_taken = False
+                TURN.catch_up()
+        return await gate.queue(call) if grant is WAIT else grant
+
+    def _settle(self, call: ToolCall, grants: list[Any], outcome: Outcome, result: ToolResult | None) -> None:
+        cost = None if self._budget is None or result is None else self._budget.price(call, result)
+        afterwards: Afterwards | None = None
+        with LOCK:
+            if TURN.is_taken:
+                TURN.deferred.append(lambda: self._settle(call, grants, outcome, None))
+                return
+            TURN.is_taken = True
+            try:
+                now = call.runtime.now()
+                # Shorter than the gates when the call was refused on the way.
+                for settle, grant in zip(self._settles, grants):  # noqa: B905 - `strict=` doubles what the loop costs
+                    later = settle(grant, call, outcome, now, cost)
+                    if later is not None:
+                        afterwards = later if afterwards is None else _both(afterwards, later)
+            finally:
+                TURN.is_taken = False
+                if TURN.deferred:
+                    TURN.catch_up()
+        if afterwards is not None:
+            afterwards()
+
+
+def _outcome_of(error: BaseException, call: ToolCall) -> Outcome:
+    """What an attempt that raised says about the tool."""
+    if call.started_at is None or not isinstance(error, Exception):
+        # Refused further in, aborted by a hook, cancelled, or stopped early by its consumer.
+        return "neutral"
+    if isinstance(error, OutputRejected) and error.call_id == call.call_id:
+        # The tool answered; that the answer is not believed is no sign of an outage.
+        return "neutral"
+    return "failure"
+
+
+def _warn(call: ToolCall, grants: list[Any]) -> None:
+    for grant in grants:
+        if type(grant) is Overruled:
+            call.note("overruled", grant.warning)
+            _logger.warning("%s; the call goes on, because the limit only warns", grant.warning)
+
+
+def _both(first: Afterwards, second: Afterwards) -> Afterwards:
+    def both() -> None:
+        first()
+        second()
+
+    return both

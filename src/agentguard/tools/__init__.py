@@ -1,0 +1,1 @@
+"""What users hold: the decorator, the guarded tool, the session."""

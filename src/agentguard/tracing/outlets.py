@@ -1,0 +1,109 @@
+"""The open stores of this process: one writer for each, whoever records there."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+from concurrent.futures import Future, wait
+from typing import Any
+
+from agentguard.tracing.location import Location, open_ends
+from agentguard.tracing.writer import Writer
+
+EXIT_SECONDS = 2.0
+"""How long the end of the process waits for everything to be written; less when it is written sooner."""
+
+
+class Outlet:
+    """One store that somebody in this process records into."""
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        """Which store."""
+        self.sink, self.reader = open_ends(location)
+        self.users = 0
+        """How many recorders are open on it."""
+        name = f"agentguard traces {location.path}"
+        self.writer = Writer(self.sink, name=name, on_start=_watch_exit, may_retire=self._may_retire)
+
+    def prepare(self) -> Future[None]:
+        """Have the store opened now; the answer raises StorageError when it cannot be written."""
+        return self.writer.ask(self.sink.open, at_once=True)
+
+    def settle(self) -> Future[None]:
+        """Have everything written and the files closed; a later span opens them again."""
+        return self.writer.ask(self.sink.close)
+
+    def _may_retire(self) -> bool:
+        with _state.lock:
+            if self.users:
+                return False
+            if _state.outlets.get(self.location) is self:
+                del _state.outlets[self.location]
+            return True
+
+
+class _State:
+    def __init__(self) -> None:
+        self.outlets: dict[Location, Outlet] = {}
+        self.lock = threading.RLock()
+        self.pid = 0  # of the process whose end is watched
+
+
+_state = _State()
+
+
+def acquire(location: Location) -> Outlet:
+    """The outlet of `location`, shared by all who record there; give it back with `release`."""
+    with _state.lock:
+        outlet = _state.outlets.get(location)
+        if outlet is None:
+            outlet = _state.outlets[location] = Outlet(location)
+        outlet.users += 1
+        return outlet
+
+
+def release(outlet: Outlet) -> Future[None]:
+    """Stop using `outlet`; answered when everything is written, and the files are closed."""
+    with _state.lock:
+        outlet.users -= 1
+    return outlet.settle()
+
+
+def _watch_exit() -> None:
+    if _state.pid == os.getpid():
+        return
+    if _state.pid == 0:
+        atexit.register(_settle_all)
+    _state.pid = os.getpid()
+    # A child of multiprocessing ends with os._exit, past atexit, and only runs its own finalizers.
+    multiprocessing: Any = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        multiprocessing.Finalize(None, _settle_all, exitpriority=100)
+
+
+def _settle_all() -> None:
+    end = time.monotonic() + EXIT_SECONDS
+    answers = [outlet.settle() for outlet in list(_state.outlets.values()) if outlet.writer.is_running]
+    wait(answers, max(0.0, end - time.monotonic()))
+
+
+def _before_fork() -> None:
+    # While another thread opens a store it may be importing; a child forked then would wait for that import for ever.
+    _state.lock.acquire()
+
+
+def _after_fork() -> None:
+    _state.lock.release()
+
+
+def _begin_anew_in_child() -> None:
+    _state.lock = threading.RLock()
+    for outlet in _state.outlets.values():
+        outlet.writer.begin_anew_in_child()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew_in_child)

@@ -1,0 +1,1 @@
+"""Where spans end up: one file per kind of store, strangers to each other."""

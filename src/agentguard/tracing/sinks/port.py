@@ -1,0 +1,75 @@
+"""What every sink and every reader of its files offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentguard.tracing.query import Query
+from agentguard.tracing.span import Span, SpanStatus
+from agentguard.tracing.spool import Record
+
+
+class Sink(Protocol):
+    """Takes batches of records. Owned by one writer thread, which calls everything here but `abandon`."""
+
+    def open(self) -> None:
+        """Make ready now what the first `write` would otherwise make ready. A store that is merely busy is no error.
+
+        Raises:
+            StorageError: It cannot be written as things are; the message names the path and says what to do.
+        """
+
+    def write(self, records: Sequence[Record], /) -> None:
+        """Store all of `records`, or raise; what is stored already is not stored twice. May be called after `close`."""
+
+    def close(self) -> None:
+        """Let go of files; the next `write` opens them again."""
+
+    def abandon(self) -> None:
+        """Forget open files without touching them: in a forked child they belong to the parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What statistics need of one tool call."""
+
+    tool: str
+    """The tool's name."""
+    status: SpanStatus
+    """How it ended."""
+    duration: float
+    """Seconds, the whole guard included."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One recorded session."""
+
+    session_id: str | None
+    """Its id; None gathers what was recorded outside of every session."""
+    started_at: float
+    """Start of its first span, wall clock."""
+    last: float
+    """End of its last span, wall clock."""
+    calls: int
+    """Tool calls in it."""
+    errors: int
+    """Tool calls that did not end with the tool's own result."""
+
+
+class Reader(Protocol):
+    """Answers questions about what a sink has stored, also while some process goes on writing. Changes nothing."""
+
+    skipped: int
+    """Rows that could not be read, in the latest answer."""
+
+    def spans(self, query: Query, /) -> list[Span]:
+        """The spans asked for, each once, by start."""
+
+    def outcomes(self, query: Query, /) -> list[Outcome]:
+        """The tool calls asked for."""
+
+    def sessions(self) -> list[SessionSummary]:
+        """Every session, by start."""

@@ -1,0 +1,229 @@
+"""The thread that moves spans from a spool to a sink, in quiet time."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from agentguard.tracing.notices import warn_once
+from agentguard.tracing.sinks.port import Sink
+from agentguard.tracing.spool import MemorySpool, Record, Spool
+
+QUIET_SECONDS = 0.05
+"""Without a new span for this long, what waits is written: a busy writer would slow the calls down."""
+PATIENCE_SECONDS = 0.5
+"""Quiet or not, nothing waits longer."""
+MANY = 2_000
+"""Quiet or not, so many waiting spans are written."""
+_BATCH = 500
+_BREATH_SECONDS = 0.001  # between full batches, or a process with a lot to write would keep all others from the store
+_DOUBLINGS = 7  # of the pause after a failure, which so ends at 6.4 s
+
+
+class _Request(NamedTuple):
+    """What the thread is asked to do once `target` records are written."""
+
+    target: int
+    action: Callable[[], None]
+    answer: Future[None]
+
+
+class Writer:
+    """One daemon thread for one sink. The first span starts it; it leaves when nothing is left and `may_retire` agrees.
+
+    What the sink refuses stays in the spool and is tried again, with growing pauses: the spool's bound is the bound of
+    all that waits.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        name: str,
+        on_start: Callable[[], None] = lambda: None,
+        may_retire: Callable[[], bool] = lambda: False,
+        make_spool: Callable[[], Spool] = MemorySpool,
+    ) -> None:
+        self._sink = sink
+        self._name = name
+        self._on_start = on_start
+        self._may_retire = may_retire
+        self._make_spool = make_spool
+        self._begin()
+
+    def _begin(self) -> None:
+        self._spool = self._make_spool()
+        self._requests: list[_Request] = []
+        self._written = 0
+        self._failures = 0
+        self._retry_at = 0.0
+        self._seen = 0  # how many records there were at the last look
+        self._waits_since: float | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.RLock()
+        # Its `put` is reentrant: a signal handler or finalizer that makes a guarded call cannot lock itself out, as it
+        # could with an Event.
+        self._doorbell: SimpleQueue[_Request | None] = SimpleQueue()
+        self._is_resting = True
+
+    # What callers use.
+
+    def put(self, record: Record) -> bool:
+        """Take one record without waiting; False, and counted in `dropped`, when too many wait."""
+        accepted = self._spool.put(record)
+        # A thread that is at work looks by itself; waking it for every span would cost the caller a thread switch.
+        if self._is_resting:
+            self._ring(None)
+        return accepted
+
+    @property
+    def dropped(self) -> int:
+        """Records refused so far, for want of room."""
+        return self._spool.dropped
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a thread: one is started by the first span or question, in a forked child too."""
+        return self._thread is not None
+
+    def ask(self, action: Callable[[], None], *, at_once: bool = False) -> Future[None]:
+        """Have the thread run `action` when everything put so far is written, or `at_once`; it must not take long."""
+        request = _Request(0 if at_once else self._spool.put_count, action, Future())
+        self._ring(request)
+        return request.answer
+
+    def flush(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until everything put so far is written; False when it is not."""
+        return not self._spool.waiting() or answered(self.ask(_nothing), timeout)
+
+    def unwritten(self) -> list[Record]:
+        """What is put and not yet written, oldest first."""
+        return list(self._spool.unconfirmed())
+
+    def begin_anew_in_child(self) -> None:
+        """Start over in a forked child: what waits is the parent's to write, and its thread stayed behind."""
+        self._begin()
+        self._sink.abandon()
+
+    def _ring(self, request: _Request | None) -> None:
+        self._doorbell.put(request)
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._live, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No threads left, or the interpreter is going down: what waits stays, and the next span tries again.
+            warn_once((self._name, "thread"), "agentguard: the thread that writes %s cannot be started", self._name)
+        else:
+            self._thread = thread
+            self._on_start()
+
+    # What the thread does.
+
+    def _live(self) -> None:
+        while not self._leaves():
+            self._listen()
+            if self._is_time():
+                self._write()
+            self._answer()
+
+    def _listen(self) -> None:
+        self._is_resting = not (self._spool.waiting() or self._requests)
+        # Looked at again, because a record put just before that line has rung for nobody.
+        rests = self._is_resting and not self._spool.waiting()
+        with contextlib.suppress(Empty):
+            self._hear(self._doorbell.get(timeout=None if rests else QUIET_SECONDS))
+            while True:
+                self._hear(self._doorbell.get_nowait())
+        self._is_resting = False
+
+    def _hear(self, request: _Request | None) -> None:
+        if request is not None:
+            self._requests.append(request)
+
+    def _is_time(self) -> bool:
+        waiting = self._spool.waiting()
+        if not waiting or self._requests:
+            return bool(waiting)
+        now = time.monotonic()
+        if self._failures:
+            return now >= self._retry_at
+        is_quiet = self._seen == self._spool.put_count
+        self._seen = self._spool.put_count
+        if self._waits_since is None:
+            self._waits_since = now
+        return is_quiet or waiting >= MANY or now - self._waits_since >= PATIENCE_SECONDS
+
+    def _write(self) -> None:
+        try:
+            while batch := self._spool.next_batch(_BATCH):
+                self._sink.write(batch)
+                self._spool.confirm(batch)
+                self._written += len(batch)
+                if len(batch) == _BATCH:
+                    time.sleep(_BREATH_SECONDS)
+        except Exception:  # noqa: BLE001 - whatever a store does, the calls go on and what waits is kept
+            self._failures += 1
+            self._retry_at = time.monotonic() + QUIET_SECONDS * 2 ** min(self._failures, _DOUBLINGS)
+            message = "agentguard: traces cannot be written by %s; they are kept in memory and tried again"
+            warn_once(self._name, message, self._name)
+        else:
+            self._failures = 0
+            self._waits_since = None
+        if self._spool.dropped:
+            warn_once((self._name, "full"), "agentguard: %s has no room for more traces and drops them", self._name)
+
+    def _answer(self) -> None:
+        waiting, self._requests = self._requests, []
+        for request in waiting:
+            if self._written < request.target:
+                if not request.answer.cancelled():
+                    self._requests.append(request)
+            elif request.answer.set_running_or_notify_cancel():
+                _run(request)
+
+    def _leaves(self) -> bool:
+        if self._spool.waiting() or self._requests or not self._may_retire():
+            return False
+        _run(_Request(0, self._sink.close, Future()))
+        with self._starting:
+            # In this order: whoever puts a record from here on starts a new thread, and what was put before is seen.
+            self._is_resting = True
+            self._thread = None
+            if not self._spool.waiting() and self._doorbell.empty():
+                return True
+            self._thread = threading.current_thread()
+            return False
+
+
+def answered(answer: Future[None], timeout: float) -> bool:
+    """Wait up to `timeout` seconds for the thread's answer; False, and the request is withdrawn, without one."""
+    try:
+        answer.result(timeout)
+    except TimeoutError:
+        answer.cancel()
+        return False
+    return True
+
+
+def _nothing() -> None:
+    """Done when reached."""
+
+
+def _run(request: _Request) -> None:
+    try:
+        request.action()
+    except Exception as error:  # noqa: BLE001 - it is the asker's, and is raised there
+        request.answer.set_exception(error)
+    else:
+        request.answer.set_result(None)

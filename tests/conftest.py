@@ -1,0 +1,11 @@
+"""What every room's tests share: how hypothesis works, and nothing else. Fakes live in `agentguard.testing`."""
+
+import os
+
+from hypothesis import settings
+
+# No deadline per example: a slow machine is not a failure.
+settings.register_profile("default", deadline=None)
+# In continuous integration the same commit gives the same examples; finding new ones is the work of a developer's runs.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if {"CI", "AGENTGUARD_REQUIRE_SERVICES"} & os.environ.keys() else "default")

@@ -1,0 +1,96 @@
+"""What the retry quota costs while all is well, and saves while nothing is."""
+
+import asyncio
+import random
+
+import pytest
+
+from agentguard import RetryConfig, guard
+from agentguard.testing import FakeRuntime, run_virtual
+from tests.layers.bodies import Boom, Script, errors_of, outcomes
+
+CALLS = 6_000
+OUTAGE_SECONDS = 30.0
+CALLS_PER_SECOND = CALLS / OUTAGE_SECONDS
+
+
+def test_an_outage_of_thirty_seconds_costs_at_most_35_extra_attempts():
+    body = Script(Boom)
+
+    async def fail():
+        body()
+
+    tool = guard(fail, retry=RetryConfig(3, initial_delay=1.0))
+
+    async def one(n: int):
+        await asyncio.sleep(n / CALLS_PER_SECOND)
+        await tool()
+
+    results = run_virtual(outcomes(one(n) for n in range(CALLS)))
+    assert len(errors_of(results, Boom)) == CALLS
+    assert CALLS < body.runs <= CALLS + 35
+
+
+def test_without_the_quota_the_outage_is_four_times_the_load():
+    body = Script(Boom)
+
+    async def fail():
+        body()
+
+    tool = guard(fail, retry=RetryConfig(3, quota=False))
+    run_virtual(outcomes(tool() for _ in range(100)))
+    assert body.runs == 400
+
+
+def lost_calls(*, quota: bool) -> int:
+    """Calls that fail for good while a tenth of all attempts fails, each call and attempt with the same luck."""
+
+    async def body(n: int):
+        attempt = attempts[n] = attempts.get(n, 0) + 1
+        if random.Random(n * 10 + attempt).random() < 0.1:
+            raise Boom
+
+    attempts: dict[int, int] = {}
+    tool = guard(body, retry=RetryConfig(3, initial_delay=0.5, quota=quota))
+
+    async def one(n: int):
+        await asyncio.sleep(n / CALLS_PER_SECOND)
+        await tool(n)
+
+    return len(errors_of(run_virtual(outcomes(one(n) for n in range(CALLS))), Boom))
+
+
+def test_at_ten_percent_failures_the_quota_loses_no_call_that_retrying_saves():
+    assert lost_calls(quota=True) == lost_calls(quota=False)
+
+
+@pytest.mark.parametrize(("successes", "is_retried"), [(3, False), (4, True)])
+def test_the_quota_comes_back_with_success(successes, is_retried, clock: FakeRuntime):
+    body = Script(*[Boom] * 36, *["ok"] * successes, Boom, "ok")
+    tool = guard(body, retry=RetryConfig(40, initial_delay=0))
+    with pytest.raises(Boom):
+        tool()
+    for _ in range(successes):
+        tool()
+    if is_retried:
+        assert tool() == "ok"
+    else:
+        with pytest.raises(Boom):
+            tool()
+
+
+def test_a_server_that_says_when_is_asked_more_often(clock: FakeRuntime):
+    class Throttled(Exception):
+        retry_after = 1
+
+    body = Script(Throttled)
+    with pytest.raises(Throttled):
+        guard(body, retry=RetryConfig(200, initial_delay=0))()
+    assert body.runs == 101
+
+
+def test_each_tool_has_a_quota_of_its_own(clock: FakeRuntime):
+    broken, healthy = guard(Script(Boom), max_retries=99), guard(Script(Boom, "ok"), max_retries=1)
+    with pytest.raises(Boom):
+        broken()
+    assert healthy() == "ok"

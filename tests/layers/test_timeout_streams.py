@@ -1,0 +1,104 @@
+"""Time-outs of generator tools: each step has the full time, and the consumer's own time is not counted."""
+
+import asyncio
+import threading
+
+import pytest
+
+from agentguard import CallTimedOutError, guard
+from agentguard.testing import run_virtual
+
+
+def slow_steps(*seconds):
+    async def body():
+        for n, pause in enumerate(seconds):
+            await asyncio.sleep(pause)
+            yield n
+
+    return guard(body, timeout=1)
+
+
+async def items_of(stream):
+    items = []
+    try:
+        async for item in stream:
+            items.append(item)
+    except CallTimedOutError as error:
+        items.append(error)
+    return items
+
+
+def test_each_step_has_the_full_time():
+    assert run_virtual(items_of(slow_steps(0.9, 0.9, 0.9)())) == [0, 1, 2]
+
+
+def test_a_step_that_takes_too_long_ends_the_stream():
+    *items, error = run_virtual(items_of(slow_steps(0.9, 5, 0.9)()))
+    assert items == [0]
+    assert isinstance(error, CallTimedOutError)
+
+
+def test_the_consumers_own_time_is_not_counted():
+    async def main():
+        items = []
+        async for item in slow_steps(0.9, 0.9)():
+            await asyncio.sleep(30)
+            items.append(item)
+        return items
+
+    assert run_virtual(main()) == [0, 1]
+
+
+def test_the_body_is_cancelled_where_it_waits():
+    seen = []
+
+    async def body():
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        yield 1
+
+    with pytest.raises(CallTimedOutError):
+        run_virtual(anext(aiter(guard(body, timeout=1)())))
+    assert seen == ["cancelled"]
+
+
+def test_a_body_that_ends_on_its_cancellation_is_still_a_time_out():
+    async def body():
+        yield 1
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return
+
+    *items, error = run_virtual(items_of(guard(body, timeout=1)()))
+    assert items == [1]
+    assert isinstance(error, CallTimedOutError)
+
+
+def test_leaving_the_stream_early_is_no_time_out():
+    async def main():
+        stream = slow_steps(0.1, 0.1)()
+        assert await anext(stream) == 0
+        await stream.aclose()
+
+    run_virtual(main())
+
+
+@pytest.mark.realtime
+def test_a_blocking_step_is_given_up_in_its_thread():
+    over = threading.Event()
+
+    def body():
+        yield 1
+        over.wait(10)
+        yield 2
+
+    stream = guard(body, timeout=0.02)()
+    assert next(stream) == 1
+    with pytest.raises(CallTimedOutError) as caught:
+        next(stream)
+    over.set()
+    assert caught.value.may_still_run
