@@ -44,7 +44,9 @@ def _print_row(row: Row, bare_us: float) -> bool:
         return True
     limit_ratio = row.limit_us / REFERENCE_BARE_US
     is_within = row.us <= row.limit_us or ratio <= limit_ratio
-    print(f"{row.name:44}{row.us:9.2f}{ratio:9.1f}{row.limit_us:10.2f}{limit_ratio:9.1f}{'' if is_within else '  OVER'}")
+    print(
+        f"{row.name:44}{row.us:9.2f}{ratio:9.1f}{row.limit_us:10.2f}{limit_ratio:9.1f}{'' if is_within else '  OVER'}"
+    )
     return is_within
 
 
@@ -62,7 +64,11 @@ def _calls() -> Iterator[Row]:
         ("nothing on, sync", 1.5, lambda: time_batch(calling(counted.function()))),
         ("ten empty layers", 4.0, lambda: time_batch(awaiting(counted.coroutine(middleware=[pass_on] * 10)))),
         ("all in-memory layers, async", 7.0, lambda: time_batch(awaiting(counted.coroutine(config=EVERYTHING)))),
-        ("all in-memory layers, sync (inline body)", 7.0, lambda: time_batch(calling(counted.function(config=_INLINE)))),
+        (
+            "all in-memory layers, sync (inline body)",
+            7.0,
+            lambda: time_batch(calling(counted.function(config=_INLINE))),
+        ),
     ]
     for name, limit_us, measure in rows:
         counted.runs = 0
@@ -130,7 +136,7 @@ def _imports() -> Iterator[Row]:
 
 def _import_us(module: str) -> float:
     program = f"import time; s = time.perf_counter(); import {module}; print(time.perf_counter() - s)"
-    runs = [subprocess.check_output([sys.executable, "-c", program]) for _ in range(7)]  # noqa: S603 - our own text
+    runs = [subprocess.check_output([sys.executable, "-c", program]) for _ in range(7)]
     return min(float(run) for run in runs) * 1e6
 
 

@@ -22,9 +22,7 @@ EVERYTHING = GuardConfig(
     max_retries=3,
     timeout=30.0,
     budget=BudgetConfig(max_calls_per_session=_PLENTY, max_cost_per_session=1e9, cost_per_call=0.001),
-    rate_limit=RateLimitConfig(
-        calls_per_second=1e7, calls_per_minute=1e9, calls_per_hour=1e10, burst=_PLENTY
-    ),
+    rate_limit=RateLimitConfig(calls_per_second=1e7, calls_per_minute=1e9, calls_per_hour=1e10, burst=_PLENTY),
     circuit_breaker=CircuitBreakerConfig(),
     concurrency=10,
     loop_guard=LoopGuardConfig(),

@@ -1,6 +1,6 @@
 """One guard around every tool call: validation, limits, retries, time-outs, traces; the same for sync and async."""
 
-from agentguard.core.call import CallStatus, ToolCall, ToolResult, current_call
+from agentguard.core.call import ToolCall, current_call
 from agentguard.core.config import (
     ApprovalConfig,
     BudgetConfig,
@@ -16,6 +16,7 @@ from agentguard.core.config import (
 )
 from agentguard.core.context import call_metadata
 from agentguard.core.refusal import Refusal
+from agentguard.core.result import CallStatus, ToolResult
 from agentguard.core.target import Effect
 from agentguard.errors import (
     AgentGuardError,

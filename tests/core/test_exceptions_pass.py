@@ -21,7 +21,7 @@ EVERYTHING_SYNC = {
 }
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     """Raises from everything that code is tempted to ask of an exception."""
 
     def __str__(self):
@@ -30,7 +30,7 @@ class Unprintable(Exception):
     __repr__ = __str__
 
 
-class Unequal(Exception):
+class UnequalError(Exception):
     __hash__ = None
 
     def __eq__(self, other):
@@ -44,7 +44,7 @@ class Unequal(Exception):
         raise ValueError("no retry_after")
 
 
-class Empty(Exception):
+class EmptyError(Exception):
     """A container of errors that happens to hold none."""
 
     def __len__(self):
@@ -62,9 +62,9 @@ ERRORS = [
     TimeoutError("the tool's own"),
     RecursionError("deep"),
     StopAsyncIteration("odd"),
-    Unprintable("hostile"),
-    Unequal("hostile"),
-    Empty("false"),
+    UnprintableError("hostile"),
+    UnequalError("hostile"),
+    EmptyError("false"),
 ]
 
 

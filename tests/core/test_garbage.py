@@ -8,11 +8,10 @@ import weakref
 
 import pytest
 
-from agentguard import TimeoutConfig, guard, session
+from agentguard import RetryConfig, TimeoutConfig, guard, session
 from agentguard.errors import CallTimedOutError
 from agentguard.testing import run_virtual
 from tests.core.ways_to_call import LOOP_WAYS, WAYS, nothing_special
-
 
 pytestmark = pytest.mark.usefixtures("small_heap")
 
@@ -39,7 +38,7 @@ def way(request):
 EVERYTHING = {
     "validate_input": True,
     "validate_output": True,
-    "max_retries": 1,
+    "retry": RetryConfig(max_retries=1, initial_delay=0.0),
     "concurrency": 1,
     "loop_guard": False,
     "output_limit": 1_000,

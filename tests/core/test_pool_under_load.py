@@ -14,7 +14,7 @@ pytestmark = pytest.mark.realtime
 
 
 def block():
-    time.sleep(0.05)  # noqa: TID251 - what a blocking tool does
+    time.sleep(0.05)
 
 
 async def measure_lag(lags):

@@ -1,11 +1,11 @@
 """Bodies of tools that fail, wait and count, for tests of the layers around them."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any
 
 
-class Boom(Exception):
+class BoomError(Exception):
     """What a failing body raises."""
 
 
@@ -77,3 +77,22 @@ async def started(awaitable: Any, seconds: float = 0.1) -> "asyncio.Task[Any]":
     task = asyncio.ensure_future(awaitable)
     await asyncio.sleep(seconds)
     return task
+
+
+async def elapsed(awaitable: Awaitable[Any]) -> float:
+    """(Virtual) seconds until `awaitable` has ended, however it ends."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await outcomes([awaitable])
+    return loop.time() - began
+
+
+async def items_of(stream: AsyncIterator[Any]) -> list[Any]:
+    """The items of `stream`, and last the exception that ended it, if one did."""
+    items: list[Any] = []
+    try:
+        async for item in stream:
+            items.append(item)  # noqa: PERF401 - a comprehension would lose them all at an error
+    except Exception as error:
+        items.append(error)
+    return items

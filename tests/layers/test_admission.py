@@ -25,7 +25,7 @@ from agentguard.middleware import (
     RateLimiterMiddleware,
 )
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, outcomes, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, outcomes, started
 
 BREAKER = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=60)
 
@@ -50,8 +50,8 @@ def test_a_stage_alone_keeps_its_name():
     ids=["rate limiter", "budget"],
 )
 def test_a_refused_probe_gives_its_half_open_permit_back(later, error, clock: FakeRuntime):
-    tool = guard(Script(Boom, "ok"), circuit_breaker=BREAKER, **later)
-    with pytest.raises(Boom):
+    tool = guard(Script(BoomError, "ok"), circuit_breaker=BREAKER, **later)
+    with pytest.raises(BoomError):
         tool()
     clock.advance(60)
     for _ in range(2):
@@ -63,12 +63,12 @@ def test_a_refused_probe_gives_its_half_open_permit_back(later, error, clock: Fa
 
 def test_an_open_circuit_takes_no_token_and_no_money(clock: FakeRuntime):
     tool = guard(
-        Script(Boom, "ok"),
+        Script(BoomError, "ok"),
         circuit_breaker=BREAKER,
         rate_limit=RateLimitConfig(calls_per_hour=2, burst=2),
         budget=BudgetConfig(max_calls_per_session=2),
     )
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         tool()
     for _ in range(10):
         with pytest.raises(CircuitOpenError):
@@ -130,11 +130,11 @@ def test_a_call_cancelled_while_it_queues_gives_everything_back():
 
 
 def test_a_probe_cancelled_while_it_queues_gives_its_permit_back():
-    crowd = Crowd(error=Boom())
+    crowd = Crowd(error=BoomError())
     tool = guard(crowd, circuit_breaker=BREAKER, rate_limit=RateLimitConfig(calls_per_minute=0.5, max_wait=600))
 
     async def main():
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             await tool()
         await asyncio.sleep(60)
         crowd.error = None
@@ -146,11 +146,11 @@ def test_a_probe_cancelled_while_it_queues_gives_its_permit_back():
 
 
 def test_a_probes_lease_counts_from_the_end_of_the_queue():
-    crowd = Crowd(error=Boom())
+    crowd = Crowd(error=BoomError())
     tool = guard(crowd, circuit_breaker=BREAKER, rate_limit=RateLimitConfig(calls_per_hour=10, max_wait=600))
 
     async def main():
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             await tool()
         await asyncio.sleep(60)
         crowd.error, crowd.seconds = None, 30
@@ -239,3 +239,41 @@ def test_waiting_at_two_queues_keeps_the_order():
     run_virtual(outcomes(tool(n) for n in range(12)))
     assert crowd.order == list(range(12))
     assert crowd.most == 2
+
+
+@pytest.mark.parametrize("queues", [False, True])
+def test_a_cost_function_that_raises_before_the_call_leaves_nothing_held(queues, clock: FakeRuntime):
+    body, costs = Script("ok"), Script(0.1, BoomError, 0.1)
+    tool = guard(
+        body,
+        rate_limit=RateLimitConfig(calls_per_second=1, max_wait=60) if queues else None,
+        budget=BudgetConfig(max_cost_per_session=10, cost=lambda call, result: costs() if result is None else None),
+        concurrency=1,
+    )
+    tool()
+    with pytest.raises(BoomError):
+        tool()
+    assert tool() == "ok"
+    assert body.runs == 2
+    assert tool.state()["running"] == 0
+
+
+def test_an_alert_and_a_waiting_call_are_both_told_when_a_body_ends():
+    alerts = []
+    tool = guard(
+        Crowd(),
+        budget=BudgetConfig(
+            max_cost_per_session=2,
+            cost_per_call=1,
+            alert_threshold=0.5,
+            on_alert=lambda call, spent: alerts.append(spent),
+        ),
+        concurrency=ConcurrencyConfig(1, max_wait=60),
+        circuit_breaker=BREAKER,
+    )
+
+    async def main():
+        return await outcomes(tool(n) for n in range(2))
+
+    assert run_virtual(main()) == [0, 1]
+    assert alerts == [1.0]

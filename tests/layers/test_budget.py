@@ -1,14 +1,15 @@
 """What a budget reserves, books, gives back and says."""
 
 import asyncio
+import contextlib
 import math
 import threading
 
 import pytest
 
-from agentguard import BudgetConfig, BudgetExceededError, ConfigError, ConcurrencyConfig, guard, session
+from agentguard import BudgetConfig, BudgetExceededError, ConcurrencyConfig, ConfigError, guard, session
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, outcomes, started, values_of
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, outcomes, started, values_of
 from tests.matrix.ways import Way
 
 
@@ -66,10 +67,8 @@ def test_200_tasks_and_20_threads_against_50_calls_run_50_bodies():
 
     def in_thread():
         for _ in range(10):
-            try:
+            with contextlib.suppress(BudgetExceededError):
                 tool()
-            except BudgetExceededError:
-                pass
 
     async def in_tasks():
         await outcomes(tool.acall() for _ in range(200))
@@ -128,7 +127,7 @@ def test_what_is_no_amount_of_money_after_the_call_books_the_reservation(cost):
 def test_a_cost_function_that_raises_after_the_call_does_not_take_the_result_away(caplog):
     def cost(call, result):
         if result is not None:
-            raise Boom
+            raise BoomError
         return 0.2
 
     tool = guard(Script("ok"), budget=BudgetConfig(max_cost_per_session=1.0, cost=cost))
@@ -138,22 +137,26 @@ def test_a_cost_function_that_raises_after_the_call_does_not_take_the_result_awa
 
 
 def test_a_call_that_never_started_costs_nothing(call: Way):
-    tool = guard(Script("ok"), budget=BudgetConfig(max_cost_per_session=1.0, cost_per_call=1.0), before_call=Script(Boom, None))
-    with pytest.raises(Boom):
+    tool = guard(
+        Script("ok"),
+        budget=BudgetConfig(max_cost_per_session=1.0, cost_per_call=1.0),
+        before_call=Script(BoomError, None),
+    )
+    with pytest.raises(BoomError):
         call(tool)
     assert tool.state()["calls"] == tool.state()["spent"] == 0
     assert call(tool) == "ok"
 
 
 def test_a_failed_call_costs_what_was_reserved(call: Way):
-    tool = guard(Script(Boom), budget=BudgetConfig(max_cost_per_session=1.0, cost_per_call=0.3))
-    with pytest.raises(Boom):
+    tool = guard(Script(BoomError), budget=BudgetConfig(max_cost_per_session=1.0, cost_per_call=0.3))
+    with pytest.raises(BoomError):
         call(tool)
     assert tool.state()["spent"] == 0.3
 
 
 def test_every_attempt_is_a_call(clock: FakeRuntime):
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, budget=BudgetConfig(max_calls_per_session=2), max_retries=5)
     with pytest.raises(BudgetExceededError):
         tool()
@@ -187,7 +190,9 @@ def test_a_streams_cost_is_settled_at_its_end():
     def body():
         yield from range(3)
 
-    config = BudgetConfig(max_cost_per_session=1.0, cost=lambda call, result: None if result is None else 0.1 * call.items)
+    config = BudgetConfig(
+        max_cost_per_session=1.0, cost=lambda call, result: None if result is None else 0.1 * call.items
+    )
     tool = guard(body, budget=config)
     stream = tool()
     next(stream)
@@ -217,7 +222,10 @@ def test_tools_with_the_same_key_share_one_budget():
 def test_the_alert_comes_once_when_the_threshold_is_crossed():
     alerts = []
     config = BudgetConfig(
-        max_cost_per_session=1.0, cost_per_call=0.2, alert_threshold=0.5, on_alert=lambda call, spent: alerts.append(spent)
+        max_cost_per_session=1.0,
+        cost_per_call=0.2,
+        alert_threshold=0.5,
+        on_alert=lambda call, spent: alerts.append(spent),
     )
     tool = guard(Script("ok"), budget=config)
     for _ in range(5):
@@ -226,7 +234,7 @@ def test_the_alert_comes_once_when_the_threshold_is_crossed():
 
 
 def test_an_alert_that_raises_is_logged_and_the_call_goes_on(caplog):
-    config = BudgetConfig(max_calls_per_session=1, on_alert=Script(Boom))
+    config = BudgetConfig(max_calls_per_session=1, on_alert=Script(BoomError))
     assert guard(Script("ok"), budget=config)() == "ok"
     assert "on_alert" in caplog.text
 
@@ -240,7 +248,7 @@ def test_a_budget_that_only_warns_lets_the_call_through_and_counts_it(caplog, ca
 
 
 def test_the_call_knows_what_it_cost(clock: FakeRuntime):
-    tool = guard(Script(Boom, "ok"), budget=BudgetConfig(max_cost_per_call=1, cost_per_call=0.25), max_retries=1)
+    tool = guard(Script(BoomError, "ok"), budget=BudgetConfig(max_cost_per_call=1, cost_per_call=0.25), max_retries=1)
     with session() as recorded:
         tool()
     [entry] = recorded.entries()

@@ -19,7 +19,7 @@ from agentguard import (
 )
 from agentguard.middleware import CLASSIC_ORDER
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.matrix.ways import Way, acall
 
 ONE = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=60)
@@ -27,15 +27,15 @@ ONE = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=60)
 
 def fail(tool, times=1):
     for _ in range(times):
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             tool()
 
 
 def test_open_circuit_rejects_without_running_the_tool(call: Way, clock: FakeRuntime):
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
     for _ in range(2):
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             call(tool)
     with pytest.raises(CircuitOpenError, match="circuit breaker"):
         call(tool)
@@ -43,7 +43,7 @@ def test_open_circuit_rejects_without_running_the_tool(call: Way, clock: FakeRun
 
 
 def test_open_circuit_says_when_to_come_back(clock: FakeRuntime):
-    tool = guard(Script(Boom), circuit_breaker=ONE)
+    tool = guard(Script(BoomError), circuit_breaker=ONE)
     fail(tool)
     clock.advance(20)
     with pytest.raises(CircuitOpenError) as caught:
@@ -52,7 +52,7 @@ def test_open_circuit_says_when_to_come_back(clock: FakeRuntime):
 
 
 def test_a_success_in_between_starts_the_count_anew(clock: FakeRuntime):
-    tool = guard(Script(Boom, "ok", Boom, "ok"), circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
+    tool = guard(Script(BoomError, "ok", BoomError, "ok"), circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
     fail(tool)
     assert tool() == "ok"
     fail(tool)
@@ -60,15 +60,15 @@ def test_a_success_in_between_starts_the_count_anew(clock: FakeRuntime):
 
 
 def test_the_tools_own_error_passes_unchanged(call: Way, clock: FakeRuntime):
-    error = Boom("mine")
+    error = BoomError("mine")
     tool = guard(Script(error), circuit_breaker=ONE)
-    with pytest.raises(Boom) as caught:
+    with pytest.raises(BoomError) as caught:
         call(tool)
     assert caught.value is error
 
 
 def test_a_successful_probe_closes_the_circuit(call: Way, clock: FakeRuntime):
-    tool = guard(Script(Boom, "ok"), circuit_breaker=ONE)
+    tool = guard(Script(BoomError, "ok"), circuit_breaker=ONE)
     fail(tool)
     clock.advance(60)
     assert tool.breaker.state == "half_open"
@@ -77,7 +77,7 @@ def test_a_successful_probe_closes_the_circuit(call: Way, clock: FakeRuntime):
 
 
 def test_a_failed_probe_opens_the_circuit_again(clock: FakeRuntime):
-    tool = guard(Script(Boom), circuit_breaker=ONE)
+    tool = guard(Script(BoomError), circuit_breaker=ONE)
     fail(tool)
     clock.advance(60)
     fail(tool)
@@ -87,7 +87,7 @@ def test_a_failed_probe_opens_the_circuit_again(clock: FakeRuntime):
 
 def test_as_many_probes_as_asked_for_must_succeed(clock: FakeRuntime):
     config = CircuitBreakerConfig(failure_threshold=1, success_threshold=2)
-    tool = guard(Script(Boom, "ok"), circuit_breaker=config)
+    tool = guard(Script(BoomError, "ok"), circuit_breaker=config)
     fail(tool)
     clock.advance(60)
     tool()
@@ -98,7 +98,7 @@ def test_as_many_probes_as_asked_for_must_succeed(clock: FakeRuntime):
 
 def test_a_share_of_failures_opens_the_circuit_once_there_are_enough_calls(clock: FakeRuntime):
     config = CircuitBreakerConfig(failure_threshold=99, failure_rate=0.5, min_calls=4)
-    tool = guard(Script(Boom, "ok", "ok", Boom), circuit_breaker=config)
+    tool = guard(Script(BoomError, "ok", "ok", BoomError), circuit_breaker=config)
     fail(tool)
     tool(), tool()
     assert tool.breaker.state == "closed"
@@ -108,7 +108,7 @@ def test_a_share_of_failures_opens_the_circuit_once_there_are_enough_calls(clock
 
 def test_failures_older_than_the_window_do_not_count(clock: FakeRuntime):
     config = CircuitBreakerConfig(failure_threshold=99, failure_rate=0.5, min_calls=2, window_seconds=10)
-    tool = guard(Script(Boom, "ok", "ok", Boom), circuit_breaker=config)
+    tool = guard(Script(BoomError, "ok", "ok", BoomError), circuit_breaker=config)
     fail(tool)
     clock.advance(30)
     tool(), tool()
@@ -126,7 +126,7 @@ def test_slow_calls_open_the_circuit_though_they_succeed(clock: FakeRuntime):
 
 
 def test_every_attempt_of_a_call_counts(clock: FakeRuntime):
-    tool = guard(Script(Boom), circuit_breaker=CircuitBreakerConfig(failure_threshold=3), max_retries=2)
+    tool = guard(Script(BoomError), circuit_breaker=CircuitBreakerConfig(failure_threshold=3), max_retries=2)
     fail(tool)
     assert tool.breaker.state == "open"
 
@@ -139,8 +139,8 @@ def test_a_refusal_further_in_is_neutral(call: Way, clock: FakeRuntime):
 
 
 def test_an_aborting_before_hook_is_neutral(call: Way, clock: FakeRuntime):
-    tool = guard(Script("ok"), circuit_breaker=ONE, before_call=Script(Boom))
-    with pytest.raises(Boom):
+    tool = guard(Script("ok"), circuit_breaker=ONE, before_call=Script(BoomError))
+    with pytest.raises(BoomError):
         call(tool)
     assert tool.breaker.state == "closed"
 
@@ -175,7 +175,7 @@ class Piped:
 
 
 def test_a_nested_tools_refusal_is_a_failure_of_the_outer_tool(call: Way, clock: FakeRuntime):
-    inner = guard(Script(Boom), circuit_breaker=ONE, name="inner")
+    inner = guard(Script(BoomError), circuit_breaker=ONE, name="inner")
     outer = guard(lambda: inner(), circuit_breaker=CircuitBreakerConfig(failure_threshold=2), name="outer")
     fail(inner)
     for _ in range(2):
@@ -190,10 +190,10 @@ def test_a_nested_tools_refusal_is_a_failure_of_the_outer_tool(call: Way, clock:
 def test_a_stream_that_breaks_is_a_failure(clock: FakeRuntime):
     def body():
         yield 1
-        raise Boom
+        raise BoomError
 
     tool = guard(body, circuit_breaker=ONE)
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         list(tool())
     assert tool.breaker.state == "open"
 
@@ -212,7 +212,7 @@ def test_a_stream_that_its_consumer_leaves_is_neutral(clock: FakeRuntime):
 
 def test_tools_with_the_same_key_share_one_circuit(clock: FakeRuntime):
     config = CircuitBreakerConfig(failure_threshold=1, shared_key="breaker tests: one provider")
-    failing, healthy = guard(Script(Boom), circuit_breaker=config), guard(Script("ok"), circuit_breaker=config)
+    failing, healthy = guard(Script(BoomError), circuit_breaker=config), guard(Script("ok"), circuit_breaker=config)
     fail(failing)
     with pytest.raises(CircuitOpenError):
         healthy()
@@ -225,7 +225,7 @@ def test_one_key_cannot_have_two_limits():
 
 
 def test_a_breaker_that_only_warns_lets_the_call_through_and_says_so(caplog, clock: FakeRuntime):
-    tool = guard(Script(Boom, "ok"), circuit_breaker=CircuitBreakerConfig(failure_threshold=1, on_open="warn"))
+    tool = guard(Script(BoomError, "ok"), circuit_breaker=CircuitBreakerConfig(failure_threshold=1, on_open="warn"))
     fail(tool)
     assert tool() == "ok"
     assert "is open" in caplog.text

@@ -14,7 +14,7 @@ from agentguard import (
     guard,
 )
 from agentguard.testing import run_virtual
-from tests.layers.bodies import Boom, Crowd, cancelled, errors_of, outcomes, started, values_of
+from tests.layers.bodies import BoomError, Crowd, cancelled, errors_of, outcomes, started, values_of
 
 
 def tripped(crowd, **options):
@@ -23,8 +23,8 @@ def tripped(crowd, **options):
     tool = guard(crowd, **options)
 
     async def trip():
-        seconds, crowd.seconds, crowd.error = crowd.seconds, 0, Boom()
-        with pytest.raises(Boom):
+        seconds, crowd.seconds, crowd.error = crowd.seconds, 0, BoomError()
+        with pytest.raises(BoomError):
             await tool()
         crowd.seconds, crowd.error, crowd.runs = seconds, None, 0
         assert tool.breaker.state == "open"
@@ -104,7 +104,7 @@ def test_a_probe_refused_further_in_gives_its_permit_back():
     assert run_virtual(main()) == "probe"
 
 
-@pytest.mark.parametrize("error", [None, Boom()], ids=["success", "failure"])
+@pytest.mark.parametrize("error", [None, BoomError()], ids=["success", "failure"])
 def test_an_outcome_from_before_the_trip_changes_nothing(error):
     crowd = Crowd()
     tool, trip = tripped(crowd)
@@ -126,17 +126,17 @@ def test_a_failure_from_before_the_trip_does_not_spoil_the_recovered_circuit():
     async def body(seconds, *, fails):
         await asyncio.sleep(seconds)
         if fails:
-            raise Boom
+            raise BoomError
 
     tool = guard(body, circuit_breaker=config)
 
     async def main():
         early = await started(tool(100, fails=True))
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             await tool(0, fails=True)
         await asyncio.sleep(60)
         await tool(0, fails=False)
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             await early
         assert tool.breaker.state == "closed"
 

@@ -7,7 +7,7 @@ import pytest
 
 from agentguard import ConcurrencyConfig, ConcurrencyLimitError, RetryConfig, TimeoutConfig, guard
 from agentguard.testing import run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, errors_of, outcomes, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, errors_of, outcomes, started
 
 
 def test_no_more_bodies_run_at_once_than_allowed():
@@ -106,7 +106,7 @@ def test_a_call_cancelled_just_as_it_is_handed_a_slot_passes_it_on():
     assert tool.state()["running"] == tool.state()["waiting"] == 0
 
 
-@pytest.mark.parametrize("ending", [Boom(), asyncio.CancelledError()], ids=["failure", "cancellation"])
+@pytest.mark.parametrize("ending", [BoomError(), asyncio.CancelledError()], ids=["failure", "cancellation"])
 def test_a_call_that_ends_badly_gives_its_slot_back(ending):
     tool = guard(Crowd(error=ending), concurrency=1)
 
@@ -120,7 +120,7 @@ def test_a_call_that_ends_badly_gives_its_slot_back(ending):
 
 
 def test_the_slot_is_not_held_during_the_pause_before_a_retry():
-    script = Script(Boom, "retried", "other")
+    script = Script(BoomError, "retried", "other")
 
     async def body():
         await asyncio.sleep(1)
@@ -198,15 +198,14 @@ def test_a_waiter_whose_loop_was_closed_does_not_swallow_the_slot():
     loop = asyncio.new_event_loop()
     # The loop is closed with a task pending, as a crashed worker leaves it; asyncio would complain about the task.
     loop.set_exception_handler(lambda _loop, _context: None)
-    waiting = tool.acall()
-    task = loop.create_task(waiting)
+    tasks = [loop.create_task(tool.acall())]
     loop.run_until_complete(asyncio.sleep(0))
     assert tool.state()["waiting"] == 1
     loop.close()
     gate.set()
     thread.join()
     assert tool.state()["running"] == 0
-    task = waiting = None
+    tasks.clear()
 
 
 def test_a_call_that_would_wait_for_its_own_callers_slot_is_refused():

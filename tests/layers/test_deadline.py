@@ -4,10 +4,9 @@ import asyncio
 
 import pytest
 
-from agentguard import CallTimedOutError, RetryConfig, TimeoutConfig, current_call, guard
+from agentguard import CallTimedOutError, RateLimitConfig, RetryConfig, TimeoutConfig, current_call, guard
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script
-from tests.layers.test_timeout import elapsed
+from tests.layers.bodies import BoomError, Crowd, Script, elapsed, items_of
 
 
 def test_the_total_time_ends_an_attempt_that_has_time_left():
@@ -45,7 +44,7 @@ def test_a_body_sees_its_deadline(clock: FakeRuntime):
 
 def test_the_deadline_of_a_retry_is_that_of_the_call(clock: FakeRuntime):
     seen = []
-    script = Script(Boom, "ok")
+    script = Script(BoomError, "ok")
 
     def body():
         seen.append(current_call().deadline)
@@ -82,11 +81,25 @@ def test_a_stream_has_the_total_time_for_all_its_items():
 
     tool = guard(body, timeout_config=TimeoutConfig(5, total_seconds=3.5))
 
-    async def main():
-        items = []
-        with pytest.raises(CallTimedOutError):
-            async for item in tool():
-                items.append(item)
-        return items
+    *items, error = run_virtual(items_of(tool()))
+    assert items == [0, 1, 2]
+    assert isinstance(error, CallTimedOutError)
 
-    assert run_virtual(main()) == [0, 1, 2]
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_queue_that_ends_with_the_deadline_leaves_no_time_for_the_body(is_async, clock: FakeRuntime):
+    body = Script("ok")
+
+    async def abody():
+        return body()
+
+    tool = guard(
+        abody if is_async else body,
+        rate_limit=RateLimitConfig(calls_per_second=0.5, max_wait=60),
+        timeout_config=TimeoutConfig(5, total_seconds=2),
+    )
+    tool.call_sync()
+    with pytest.raises(CallTimedOutError) as caught:
+        tool.call_sync()
+    assert body.runs == 1
+    assert not caught.value.may_still_run

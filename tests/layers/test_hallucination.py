@@ -1,6 +1,7 @@
 """Answers that do not look like real ones. What counts as a sign is tested in tests/policies."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -27,7 +28,9 @@ def test_a_placeholder_is_refused(call: Way):
         call(guard(Script("[insert answer here]"), verify_response=True))
 
 
-@pytest.mark.parametrize("value", [{"results": [1, 2]}, "Paris is the capital of France.", [], None, 0, "", {"error": None}])
+@pytest.mark.parametrize(
+    "value", [{"results": [1, 2]}, "Paris is the capital of France.", [], None, 0, "", {"error": None}]
+)
 def test_a_real_answer_passes_as_the_same_object(value, call: Way):
     assert call(guard(Script(value), verify_response=True)) is value
 
@@ -51,7 +54,9 @@ def test_a_profile_says_what_an_answer_looks_like(profile, good, bad, call: Way)
 def test_a_profile_may_be_a_json_schema(call: Way):
     pytest.importorskip("jsonschema")
     schema = {"type": "object", "properties": {"temperature": {"type": "number"}}, "required": ["temperature"]}
-    tool = guard(Script({"temperature": 20.5}, {"temperature": "warm"}), response_profile=ResponseProfile(json_schema=schema))
+    tool = guard(
+        Script({"temperature": 20.5}, {"temperature": "warm"}), response_profile=ResponseProfile(json_schema=schema)
+    )
     call(tool)
     with pytest.raises(HallucinationError, match="temperature"):
         call(tool)
@@ -112,10 +117,8 @@ def test_an_answer_that_cannot_be_read_does_not_break_the_check():
         def keys(self):
             raise RuntimeError
 
-    try:
+    with pytest.raises(HallucinationError, match="RuntimeError"):
         guard(Script(Hostile(a=1)), verify_response=True)()
-    except HallucinationError as error:
-        assert "RuntimeError" in str(error)
 
 
 def test_learning_is_not_there_yet_and_says_so():
@@ -130,3 +133,19 @@ def test_answers_are_looked_at_in_parallel_calls_too():
         return await asyncio.gather(*(tool.acall() for _ in range(50)))
 
     assert asyncio.run(main()) == [{"id": 1}] * 50
+
+
+def test_an_answer_nested_too_deeply_for_its_schema_is_refused():
+    pytest.importorskip("jsonschema")
+    schema = {"$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}}}}, "$ref": "#/$defs/node"}
+    deep: dict[str, object] = {}
+    for _ in range(5_000):
+        deep = {"next": deep}
+    with pytest.raises(HallucinationError, match="too deeply"):
+        guard(Script(deep), response_profile=ResponseProfile(json_schema=schema))()
+
+
+def test_a_json_schema_without_the_extra_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    with pytest.raises(ConfigError, match=r"agentguard-runtime\[schema\]"):
+        guard(Script(1), response_profile=ResponseProfile(json_schema={}))

@@ -1,16 +1,18 @@
 """The tool's own hooks: when they run, what they may change, and what happens when they fail."""
 
+import asyncio
+
 import pytest
 
 from agentguard import CallStatus, InvalidInputError, RetryConfig, guard
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, started
 from tests.matrix.ways import Way
 
 
 def test_before_call_runs_in_every_attempt(call: Way, clock: FakeRuntime):
     attempts = []
-    tool = guard(Script(Boom, "ok"), max_retries=1, before_call=lambda ctx: attempts.append(ctx.attempt))
+    tool = guard(Script(BoomError, "ok"), max_retries=1, before_call=lambda ctx: attempts.append(ctx.attempt))
     call(tool)
     assert attempts == [1, 2]
 
@@ -48,8 +50,8 @@ def test_before_call_does_not_run_for_a_refused_call(call: Way):
 
 
 def test_what_before_call_raises_reaches_the_caller_as_the_same_object(call: Way):
-    error, body = Boom("no"), Script("ok")
-    with pytest.raises(Boom) as caught:
+    error, body = BoomError("no"), Script("ok")
+    with pytest.raises(BoomError) as caught:
         call(guard(body, before_call=Script(error), retry=RetryConfig(3)))
     assert caught.value is error
     assert body.runs == 0
@@ -63,30 +65,30 @@ def test_after_call_sees_what_the_body_returned(call: Way):
 
 
 def test_after_call_sees_what_the_body_raised(call: Way):
-    results, error = [], Boom("mine")
-    with pytest.raises(Boom):
+    results, error = [], BoomError("mine")
+    with pytest.raises(BoomError):
         call(guard(Script(error), after_call=lambda ctx, result: results.append(result)))
     [result] = results
     assert result.error is error
-    assert (result.failed, result.exception, result.exception_type) == (True, "mine", "Boom")
+    assert (result.failed, result.exception, result.exception_type) == (True, "mine", "BoomError")
 
 
 def test_after_call_runs_in_every_attempt(clock: FakeRuntime):
     statuses = []
-    tool = guard(Script(Boom, "ok"), max_retries=1, after_call=lambda ctx, result: statuses.append(result.status))
+    tool = guard(Script(BoomError, "ok"), max_retries=1, after_call=lambda ctx, result: statuses.append(result.status))
     tool()
     assert statuses == [CallStatus.FAILURE, CallStatus.SUCCESS]
 
 
 def test_after_call_that_raises_changes_nothing_and_is_logged_once(call: Way, caplog):
-    tool = guard(Script("ok"), after_call=Script(Boom))
+    tool = guard(Script("ok"), after_call=Script(BoomError))
     assert [call(tool) for _ in range(3)] == ["ok"] * 3
     assert caplog.text.count("after_call") == 1
 
 
 def test_after_call_that_raises_does_not_hide_the_bodys_error(call: Way):
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         call(guard(Script(error), after_call=Script(ValueError("hook"))))
     assert caught.value is error
 
@@ -139,6 +141,7 @@ def test_hooks_may_be_sync_and_async_together(call: Way):
     log = []
 
     async def before(ctx):
+        await asyncio.sleep(0)
         log.append("before")
 
     tool = guard(Script("ok"), before_call=before, after_call=lambda ctx, result: log.append("after"))

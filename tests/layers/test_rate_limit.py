@@ -7,7 +7,7 @@ import pytest
 
 from agentguard import RateLimitConfig, RateLimitedError, TimeoutConfig, guard
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, errors_of, outcomes, started, values_of
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, errors_of, outcomes, started, values_of
 from tests.matrix.ways import Way
 
 
@@ -125,22 +125,22 @@ def test_the_deadline_clips_the_wait():
 
 
 def test_a_call_whose_body_did_not_start_gives_its_token_back(call: Way, clock: FakeRuntime):
-    tool = guard(Script("ok"), rate_limit=RateLimitConfig(calls_per_hour=1), before_call=Script(Boom, None))
-    with pytest.raises(Boom):
+    tool = guard(Script("ok"), rate_limit=RateLimitConfig(calls_per_hour=1), before_call=Script(BoomError, None))
+    with pytest.raises(BoomError):
         call(tool)
     assert call(tool) == "ok"
 
 
 def test_a_failed_call_has_used_its_token(call: Way, clock: FakeRuntime):
-    tool = guard(Script(Boom), rate_limit=RateLimitConfig(calls_per_hour=1))
-    with pytest.raises(Boom):
+    tool = guard(Script(BoomError), rate_limit=RateLimitConfig(calls_per_hour=1))
+    with pytest.raises(BoomError):
         call(tool)
     with pytest.raises(RateLimitedError):
         call(tool)
 
 
 def test_every_attempt_takes_a_token(clock: FakeRuntime):
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, rate_limit=RateLimitConfig(calls_per_hour=2, burst=2), max_retries=5)
     with pytest.raises(RateLimitedError):
         tool()

@@ -15,7 +15,7 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, outcomes, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, outcomes, started
 from tests.matrix.ways import Way
 
 
@@ -25,7 +25,7 @@ def spans_of(recorder, kind):
 
 def test_every_attempt_is_a_span_under_the_calls(call: Way, clock: FakeRuntime):
     with record_session(backend="memory") as recorder:
-        call(guard(Script(Boom, Boom, "ok"), max_retries=2))
+        call(guard(Script(BoomError, BoomError, "ok"), max_retries=2))
     [tool] = spans_of(recorder, "tool")
     attempts = spans_of(recorder, "attempt")
     assert [span.status for span in attempts] == ["error", "error", "ok"]
@@ -95,8 +95,7 @@ def test_a_tool_with_record_true_writes_its_own_store(call: Way, tmp_path):
     tool = guard(Script("found"), name="search", record=True, trace_dir=tmp_path)
     call(tool)
     call(tool)
-    with open_store(tmp_path) as store:
-        entries = [span for span in store.spans() if span.kind == "tool"]
+    entries = [span for span in open_store(tmp_path).spans() if span.kind == "tool"]
     assert [span.name for span in entries] == ["search", "search"]
 
 

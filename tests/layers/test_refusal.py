@@ -18,7 +18,7 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.matrix.ways import Way
 
 SETTINGS = {
@@ -53,8 +53,8 @@ def test_a_refusal_that_time_does_not_heal_has_a_hint(clock: FakeRuntime):
 
 
 def test_the_tools_own_error_is_still_raised(call: Way):
-    with pytest.raises(Boom):
-        call(guard(Script(Boom), on_refusal="result"))
+    with pytest.raises(BoomError):
+        call(guard(Script(BoomError), on_refusal="result"))
 
 
 def test_a_rejected_answer_is_still_raised(call: Way):

@@ -20,50 +20,52 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime, run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, started
 from tests.matrix.ways import Way
 
 STEADY = RetryConfig(3, initial_delay=1.0, jitter=False)
 
 
-class Throttled(Exception):
+class ThrottledError(Exception):
     def __init__(self, after):
         self.response = SimpleNamespace(status_code=429, headers={"Retry-After": str(after)})
 
 
 def test_retry_waits_longer_after_each_failure(call: Way, clock: FakeRuntime):
-    tool = guard(Script(Boom, Boom, Boom, "ok"), retry=STEADY)
+    tool = guard(Script(BoomError, BoomError, BoomError, "ok"), retry=STEADY)
     assert call(tool) == "ok"
     assert clock.sleeps == [1.0, 2.0, 4.0]
 
 
 def test_a_pause_is_no_longer_than_the_longest(clock: FakeRuntime):
-    tool = guard(Script(Boom, Boom, Boom, "ok"), retry=RetryConfig(3, initial_delay=5, max_delay=8, jitter=False))
+    tool = guard(
+        Script(BoomError, BoomError, BoomError, "ok"), retry=RetryConfig(3, initial_delay=5, max_delay=8, jitter=False)
+    )
     tool()
     assert clock.sleeps == [5.0, 8.0, 8.0]
 
 
 def test_jitter_draws_a_pause_between_nothing_and_the_computed_one(clock: FakeRuntime):
     for _ in range(30):
-        guard(Script(Boom, "ok"), retry=RetryConfig(1, initial_delay=2))()
+        guard(Script(BoomError, "ok"), retry=RetryConfig(1, initial_delay=2))()
     assert all(0 <= pause <= 2 for pause in clock.sleeps)
     assert len(set(clock.sleeps)) > 20
 
 
 def test_the_last_error_reaches_the_caller_as_the_same_object(call: Way, clock: FakeRuntime):
-    errors = [Boom(n) for n in range(4)]
-    with pytest.raises(Boom) as caught:
+    errors = [BoomError(n) for n in range(4)]
+    with pytest.raises(BoomError) as caught:
         call(guard(Script(*errors), retry=STEADY))
     assert caught.value is errors[-1]
 
 
 def test_retry_after_of_the_server_is_honoured(call: Way, clock: FakeRuntime):
-    call(guard(Script(Throttled(3), "ok"), retry=STEADY))
+    call(guard(Script(ThrottledError(3), "ok"), retry=STEADY))
     assert clock.sleeps == [3.0]
 
 
 def test_retry_after_is_clamped_to_five_seconds_more_than_the_pause(clock: FakeRuntime):
-    guard(Script(Throttled(3600), "ok"), retry=STEADY)()
+    guard(Script(ThrottledError(3600), "ok"), retry=STEADY)()
     assert clock.sleeps == [6.0]
 
 
@@ -81,14 +83,14 @@ def test_a_programming_error_is_retried_where_it_is_named(clock: FakeRuntime):
 
 
 def test_only_named_errors_are_retried_where_some_are_named(clock: FakeRuntime):
-    body = Script(Boom)
-    with pytest.raises(Boom):
+    body = Script(BoomError)
+    with pytest.raises(BoomError):
         guard(body, retry=RetryConfig(3, retryable_exceptions=(OSError,)))()
     assert body.runs == 1
 
 
 def test_a_refusal_is_not_retried(call: Way, clock: FakeRuntime):
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, retry=STEADY, circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
     with pytest.raises(CircuitOpenError):
         call(tool)
@@ -98,7 +100,7 @@ def test_a_refusal_is_not_retried(call: Way, clock: FakeRuntime):
 
 def test_a_refusal_is_not_retried_even_where_everything_is_named(clock: FakeRuntime):
     config = RetryConfig(3, retryable_exceptions=(Exception,))
-    tool = guard(Script(Boom), retry=config, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
+    tool = guard(Script(BoomError), retry=config, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
     with pytest.raises(CircuitOpenError):
         tool()
     assert len(clock.sleeps) == 1
@@ -113,8 +115,8 @@ def test_a_nested_tools_refusal_is_retried(clock: FakeRuntime):
 
 
 def test_what_failed_before_the_body_is_not_retried(call: Way, clock: FakeRuntime):
-    hook = Script(Boom)
-    with pytest.raises(Boom):
+    hook = Script(BoomError)
+    with pytest.raises(BoomError):
         call(guard(Script("ok"), retry=STEADY, before_call=hook))
     assert hook.runs == 1
 
@@ -131,7 +133,7 @@ def test_cancellation_is_not_retried():
 
 
 def test_cancelling_during_a_pause_ends_the_call():
-    body = Script(Boom)
+    body = Script(BoomError)
 
     async def fail():
         body()
@@ -159,9 +161,9 @@ def test_all_attempts_have_one_idempotency_key(call: Way, clock: FakeRuntime):
     def body():
         current = current_call()
         seen.append((current.attempt, current.idempotency_key))
-        raise Boom
+        raise BoomError
 
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         call(guard(body, retry=STEADY))
     assert [attempt for attempt, _ in seen] == [1, 2, 3, 4]
     assert len({key for _, key in seen}) == 1
@@ -180,15 +182,16 @@ def test_the_last_result_is_returned_though_it_is_worth_another_try(clock: FakeR
 
 def test_an_async_question_about_the_result_works_everywhere(call: Way, clock: FakeRuntime):
     async def is_missing(value):
+        await asyncio.sleep(0)
         return value is None
 
     assert call(guard(Script(None, "found"), retry=RetryConfig(1, retry_on_result=is_missing))) == "found"
 
 
 def test_a_pause_that_would_pass_the_deadline_is_not_made(call: Way, clock: FakeRuntime):
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, retry=STEADY, timeout_config=TimeoutConfig(total_seconds=3.5))
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         call(tool)
     assert clock.sleeps == [1.0, 2.0]
     assert body.runs == 3
@@ -228,7 +231,7 @@ def test_a_coroutine_that_timed_out_was_stopped_and_is_retried():
 
 
 def test_a_stream_is_retried_before_its_first_item(clock: FakeRuntime):
-    script = Script(Boom, "ok")
+    script = Script(BoomError, "ok")
 
     def body():
         script()
@@ -242,11 +245,11 @@ def test_a_stream_is_retried_before_its_first_item(clock: FakeRuntime):
 def test_a_stream_is_not_retried_after_its_first_item(clock: FakeRuntime):
     def body():
         yield 1
-        raise Boom
+        raise BoomError
 
     stream = guard(body, retry=STEADY)()
     assert next(stream) == 1
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         next(stream)
     assert clock.sleeps == []
 
@@ -261,7 +264,7 @@ def test_wrong_arguments_are_not_retried(call: Way, clock: FakeRuntime):
 
 
 def test_the_record_says_how_many_attempts_there_were(clock: FakeRuntime):
-    tool = guard(Script(Boom, Boom, "ok"), retry=STEADY)
+    tool = guard(Script(BoomError, BoomError, "ok"), retry=STEADY)
     with session() as recorded:
         tool()
     [entry] = recorded.entries()
@@ -269,7 +272,7 @@ def test_the_record_says_how_many_attempts_there_were(clock: FakeRuntime):
 
 
 def test_others_run_during_the_pause():
-    tool = guard(Crowd(error=Boom()), retry=RetryConfig(1, initial_delay=10, jitter=False))
+    tool = guard(Crowd(error=BoomError()), retry=RetryConfig(1, initial_delay=10, jitter=False))
 
     async def main():
         task = await started(tool(), 5)

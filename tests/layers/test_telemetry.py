@@ -10,7 +10,7 @@ from opentelemetry.trace import StatusCode
 
 from agentguard import InvalidInputError, MiddlewareChain, MiddlewarePipeline, guard
 from agentguard.middleware import TelemetryMiddleware
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.layers.tracers import NotingTracer
 from tests.matrix.ways import Way
 
@@ -61,13 +61,13 @@ def test_the_call_is_a_child_of_the_current_span(call: Way, telemetry):
 
 
 def test_a_failure_is_recorded_and_reaches_the_caller_unchanged(call: Way, telemetry):
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         call(guard(Script(error), name="tool", middleware=telemetry.chain))
     span = telemetry.spans["execute_tool tool"]
     assert caught.value is error
     assert span.status.status_code is StatusCode.ERROR
-    assert span.attributes["error.type"] == "Boom"
+    assert span.attributes["error.type"] == "BoomError"
 
 
 def test_a_refused_call_is_a_span_too(call: Way, telemetry):
@@ -131,7 +131,7 @@ def test_it_stands_in_a_chain_and_in_a_pipeline(telemetry):
 
 class BrokenTracer:
     def start_span(self, name):
-        raise Boom
+        raise BoomError
 
     start_as_current_span = start_span
 
@@ -141,10 +141,10 @@ class BrokenSpan:
         return self
 
     def __exit__(self, *_args):
-        raise Boom
+        raise BoomError
 
     def set_attribute(self, name, value):
-        raise Boom
+        raise BoomError
 
     end = __exit__
 
@@ -165,8 +165,8 @@ def test_a_tracer_that_raises_never_breaks_a_call_and_is_logged_once(tracer, cal
 
 @pytest.mark.parametrize("tracer", [BrokenTracer(), TracerOfBrokenSpans()], ids=["tracer", "span"])
 def test_a_tracer_that_raises_does_not_hide_the_bodys_error(tracer):
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         guard(Script(error), middleware=[TelemetryMiddleware(tracer)])()
     assert caught.value is error
 

@@ -15,19 +15,11 @@ from agentguard import (
     session,
 )
 from agentguard.testing import run_virtual
-from tests.layers.bodies import Boom, Crowd, Script, cancelled, outcomes, started
+from tests.layers.bodies import BoomError, Crowd, Script, cancelled, elapsed, outcomes, started
 
 SOFT = TimeoutConfig(1)
 WITH_GRACE = TimeoutConfig(1, grace_seconds=3)
 BOTH = pytest.mark.parametrize("config", [SOFT, WITH_GRACE], ids=["soft", "with grace"])
-
-
-async def elapsed(awaitable):
-    """Virtual seconds until `awaitable` has ended, however it ends."""
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    await outcomes([awaitable])
-    return loop.time() - began
 
 
 async def stubborn(seconds=5.0):
@@ -75,8 +67,8 @@ def test_it_is_a_time_out_for_those_who_catch_any(config):
 
 @BOTH
 def test_the_tools_own_error_passes_unchanged(config):
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         run_virtual(guard(Crowd(seconds=0.5, error=error), timeout_config=config)())
     assert caught.value is error
 
@@ -140,7 +132,7 @@ def test_the_error_of_an_abandoned_body_is_nobodys_news():
             await asyncio.sleep(10)
         except asyncio.CancelledError:
             await asyncio.sleep(10)
-            raise Boom from None
+            raise BoomError from None
 
     async def main():
         complaints = []
@@ -266,8 +258,8 @@ def test_a_failure_in_the_clean_up_is_the_reason_of_the_time_out():
         try:
             await asyncio.sleep(10)
         finally:
-            Script(Boom("in the clean-up"))()
+            Script(BoomError("in the clean-up"))()
 
     with pytest.raises(CallTimedOutError) as caught:
         run_virtual(guard(body, timeout_config=SOFT)())
-    assert isinstance(caught.value.__cause__, Boom)
+    assert isinstance(caught.value.__cause__, BoomError)

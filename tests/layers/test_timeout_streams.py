@@ -7,6 +7,7 @@ import pytest
 
 from agentguard import CallTimedOutError, guard
 from agentguard.testing import run_virtual
+from tests.layers.bodies import items_of
 
 
 def slow_steps(*seconds):
@@ -16,16 +17,6 @@ def slow_steps(*seconds):
             yield n
 
     return guard(body, timeout=1)
-
-
-async def items_of(stream):
-    items = []
-    try:
-        async for item in stream:
-            items.append(item)
-    except CallTimedOutError as error:
-        items.append(error)
-    return items
 
 
 def test_each_step_has_the_full_time():
@@ -40,11 +31,7 @@ def test_a_step_that_takes_too_long_ends_the_stream():
 
 def test_the_consumers_own_time_is_not_counted():
     async def main():
-        items = []
-        async for item in slow_steps(0.9, 0.9)():
-            await asyncio.sleep(30)
-            items.append(item)
-        return items
+        return [(item, await asyncio.sleep(30))[0] async for item in slow_steps(0.9, 0.9)()]
 
     assert run_virtual(main()) == [0, 1]
 

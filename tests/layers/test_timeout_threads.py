@@ -19,7 +19,7 @@ from agentguard import (
     guard,
     session,
 )
-from tests.layers.bodies import Boom, Script, outcomes
+from tests.layers.bodies import BoomError, Script, outcomes
 from tests.matrix.ways import Way
 
 pytestmark = pytest.mark.realtime
@@ -81,8 +81,8 @@ def test_the_tools_own_time_out_passes_unchanged(call: Way):
 
 
 def test_the_tools_own_error_passes_unchanged(call: Way):
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         call(guard(Script(error), timeout=30))
     assert caught.value is error
 

@@ -23,7 +23,9 @@ def test_a_short_result_is_the_same_object(call: Way):
     assert call(guard(Script(value), output_limit=200)) is value
 
 
-@pytest.mark.parametrize(("keep", "starts", "ends"), [("head", True, False), ("tail", False, True), ("both", True, True)])
+@pytest.mark.parametrize(
+    ("keep", "starts", "ends"), [("head", True, False), ("tail", False, True), ("both", True, True)]
+)
 def test_head_tail_or_both_are_kept(keep, starts, ends):
     value = guard(Script(LONG), output_limit=OutputLimitConfig(200, keep=keep))()
     assert len(value) <= 200
@@ -75,7 +77,9 @@ def test_the_whole_value_is_spilled_where_a_folder_is_given(call: Way, tmp_path)
     assert str(path) in value
 
 
-@pytest.mark.parametrize(("value", "suffix"), [(b"z" * 1_000, ".bin"), ({"a": "z" * 1_000}, ".json"), ("z" * 1_000, ".txt")])
+@pytest.mark.parametrize(
+    ("value", "suffix"), [(b"z" * 1_000, ".bin"), ({"a": "z" * 1_000}, ".json"), ("z" * 1_000, ".txt")]
+)
 def test_a_spilled_file_is_named_after_what_it_holds(value, suffix, tmp_path):
     guard(Script(value), output_limit=OutputLimitConfig(100, spill_dir=tmp_path))()
     [path] = tmp_path.iterdir()
@@ -122,5 +126,5 @@ def test_each_item_of_a_stream_is_shortened():
 
 
 def test_errors_are_not_shortened(clock: FakeRuntime):
-    with pytest.raises(ValueError, match="x{500}"):
+    with pytest.raises(ValueError, match=r"x{500}"):
         guard(Script(ValueError("x" * 500)), output_limit=100)()

@@ -13,6 +13,7 @@ from agentguard import (
     ConfigError,
     InvalidInputError,
     InvalidOutputError,
+    LoopDetectedError,
     LoopGuardConfig,
     MiddlewareChain,
     RateLimitConfig,
@@ -20,7 +21,7 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.matrix.ways import Way, acall
 
 
@@ -99,12 +100,9 @@ def test_a_loop_of_wrong_calls_is_seen(clock: FakeRuntime):
 
     config = LoopGuardConfig(warn_after=2, ask_after=3, block_after=3, halt_after=9)
     tool = guard(body, validate_input=True, loop_guard=config)
-    errors = []
-    for _ in range(4):
-        with pytest.raises(Exception) as caught:
+    for error in (InvalidInputError, InvalidInputError, LoopDetectedError, LoopDetectedError):
+        with pytest.raises(error):
             tool("x")
-        errors.append(type(caught.value).__name__)
-    assert errors == ["InvalidInputError", "InvalidInputError", "LoopDetectedError", "LoopDetectedError"]
 
 
 def test_a_secret_is_not_shown(call: Way):
@@ -147,7 +145,7 @@ def test_a_call_with_the_right_types_notes_no_cast(tool):
 
 
 def test_each_attempt_gets_the_cast_arguments(clock: FakeRuntime):
-    seen, script = [], Script(Boom, "ok")
+    seen, script = [], Script(BoomError, "ok")
 
     def body(x: int):
         seen.append(x)
@@ -176,59 +174,6 @@ def test_extra_arguments_reach_a_tool_that_takes_them(call: Way):
         return first, rest, named
 
     assert call(guard(body, validate_input=True), "1", "2", "3", four="4") == (1, (2, 3), {"four": 4})
-
-
-@pytest.mark.parametrize(("verdict", "text"), [(False, "strict"), ("too dear", "too dear")])
-def test_a_validator_that_says_no_refuses(verdict, text, call: Way):
-    body = Script("ok")
-
-    def strict(ctx):
-        return verdict
-
-    with pytest.raises(InvalidInputError, match=text):
-        call(guard(body, custom_validators=[strict]))
-    assert body.runs == 0
-
-
-@pytest.mark.parametrize("verdict", [None, True, 0, 1])
-def test_any_other_verdict_lets_the_call_through(verdict, call: Way):
-    assert call(guard(Script("ok"), custom_validators=[lambda ctx: verdict])) == "ok"
-
-
-def test_validators_see_the_cast_arguments(call: Way):
-    seen = []
-
-    def body(x: int):
-        return x
-
-    call(guard(body, validate_input=True, custom_validators=[lambda ctx: seen.append(ctx.arguments)]), "5")
-    assert seen == [{"x": 5}]
-
-
-def test_validators_are_not_asked_about_what_does_not_fit(call: Way):
-    validator = Script(None)
-
-    def body(x: int):
-        return x
-
-    with pytest.raises(InvalidInputError):
-        call(guard(body, validate_input=True, custom_validators=[validator]), "x")
-    assert validator.runs == 0
-
-
-def test_the_first_validator_that_refuses_is_the_last_one_asked(call: Way):
-    second = Script(None)
-    with pytest.raises(InvalidInputError):
-        call(guard(Script("ok"), custom_validators=[lambda ctx: "no", second]))
-    assert second.runs == 0
-
-
-def test_what_a_validator_raises_reaches_the_caller_and_the_body_does_not_run(call: Way):
-    body, error = Script("ok"), Boom("mine")
-    with pytest.raises(Boom) as caught:
-        call(guard(body, custom_validators=[Script(error)], max_retries=3))
-    assert caught.value is error
-    assert body.runs == 0
 
 
 def test_a_result_of_the_wrong_type_is_refused_after_the_call(call: Way):

@@ -6,13 +6,10 @@ from typing import Any
 
 from agentguard import GuardedTool, guard
 from agentguard.testing import FakeRuntime
+from tests.layers.bodies import BoomError
 from tests.matrix import ways
 from tests.matrix.kinds import Body, Make
 from tests.matrix.ways import Way
-
-
-class Boom(Exception):
-    """What a failing body raises."""
 
 
 class Case:
@@ -47,13 +44,13 @@ class Case:
 
 
 def failing_first(times: int = 1) -> Any:
-    """A body that raises `Boom` so many times, and then gives its argument back."""
+    """A body that raises `BoomError` so many times, and then gives its argument back."""
     left = [times]
 
     def act(x: Any) -> Any:
         if left[0]:
             left[0] -= 1
-            raise Boom
+            raise BoomError
         return x
 
     return act

@@ -3,6 +3,7 @@
 A row names the stage of `ORDER` that it covers, or says "" for a layer that is not in it.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ def row(stage: str = "", *marks: pytest.MarkDecorator) -> Callable[[Callable[[Ca
 
 
 class Spy:
-    """A function of the user's that counts its calls, sync or async, and then does as it is told."""
+    """A function of the user's that counts its calls, sync or (really waiting) async, and then does as it is told."""
 
     def __init__(self, act: Callable[..., Any] = lambda *_: None) -> None:
         self.seen: list[tuple[Any, ...]] = []
@@ -47,4 +48,5 @@ class Spy:
         return self._act(*args)
 
     async def asynchronous(self, *args: Any) -> Any:
+        await asyncio.sleep(0)
         return self.sync(*args)

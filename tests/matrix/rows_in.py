@@ -1,5 +1,6 @@
 """Rows of the layers that may refuse a call before its body runs."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from agentguard import (
     RateLimitedError,
     Refusal,
 )
-from tests.matrix.case import Boom, Case, failing_first
+from tests.matrix.case import BoomError, Case, failing_first
 from tests.matrix.rows import Spy, row
 
 
@@ -69,7 +70,7 @@ def breaker_counts_one_failure_and_refuses(case: Case) -> None:
     case.body.act = failing_first(9)
     for _ in range(2):
         assert tool.breaker.state == "closed"
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             case.call(tool, 5)
     with pytest.raises(CircuitOpenError):
         case.call(tool, 5)
@@ -162,7 +163,7 @@ def async_before_hook_refuses(case: Case) -> None:
 def _aborted(case: Case, form: Any) -> None:
     spy = Spy(lambda _call: failing_first()(0))
     tool = case.guard(before_call=form(spy), max_retries=3)
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         case.call(tool, 5)
     assert len(spy.seen) == 1
     assert case.runs == []
@@ -195,6 +196,7 @@ def async_middleware_acts_once(case: Case) -> None:
 
     async def around(call: Any, following: Any) -> Any:
         log.append("before")
+        await asyncio.sleep(0)
         result = await following(call)
         log.append("after")
         return result
@@ -207,7 +209,7 @@ def async_middleware_acts_once(case: Case) -> None:
 @row()
 def sync_middleware_refuses(case: Case) -> None:
     spy = Spy(lambda *_: failing_first()(0))
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         case.call(_users_own(case, spy.sync), 5)
     assert len(spy.seen) == 1
     assert case.runs == []
@@ -216,7 +218,7 @@ def sync_middleware_refuses(case: Case) -> None:
 @row()
 def async_middleware_refuses(case: Case) -> None:
     spy = Spy(lambda *_: failing_first()(0))
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         case.call(_users_own(case, spy.asynchronous), 5)
     assert len(spy.seen) == 1
     assert case.runs == []

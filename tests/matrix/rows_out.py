@@ -19,7 +19,7 @@ from agentguard import (
 )
 from agentguard.middleware import TelemetryMiddleware
 from tests.layers.tracers import NotingTracer
-from tests.matrix.case import Boom, Case, failing_first
+from tests.matrix.case import BoomError, Case, failing_first
 from tests.matrix.rows import Spy, row
 
 ONE_RETRY = RetryConfig(1, initial_delay=2.0, jitter=False)
@@ -55,7 +55,7 @@ def validation_lets_a_right_result_through(case: Case) -> None:
 def deadline_ends_the_retries(case: Case) -> None:
     tool = case.guard(retry=ONE_RETRY, timeout_config=TimeoutConfig(total_seconds=1.5))
     case.body.act = failing_first()
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         case.call(tool, 5)
     assert case.runs == [5]
     assert case.clock.sleeps == []
@@ -73,9 +73,9 @@ def retry_runs_the_body_again(case: Case) -> None:
 @row("Retry")
 def retry_gives_up_with_the_tools_own_error(case: Case) -> None:
     tool = case.guard(retry=ONE_RETRY)
-    error = Boom()
+    error = BoomError()
     case.body.act = lambda _x: raise_(error)
-    with pytest.raises(Boom) as caught:
+    with pytest.raises(BoomError) as caught:
         case.call(tool, 5)
     assert caught.value is error
     assert case.runs == [5, 5]
@@ -154,11 +154,11 @@ def _followed_after_failure(case: Case, form: Any) -> None:
     spy = Spy()
     tool = case.guard(after_call=form(spy))
     case.body.act = failing_first()
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         case.call(tool, 5)
     [(_, result)] = spy.seen
     assert result.status is CallStatus.FAILURE
-    assert isinstance(result.error, Boom)
+    assert isinstance(result.error, BoomError)
 
 
 @row("Trace")
@@ -199,11 +199,11 @@ def session_records_the_refusal(case: Case) -> None:
 def session_records_the_failure(case: Case) -> None:
     tool = case.guard()
     case.body.act = failing_first()
-    with session() as recorded, pytest.raises(Boom):
+    with session() as recorded, pytest.raises(BoomError):
         case.call(tool, 5)
     [entry] = recorded.entries()
     assert entry.result.status is CallStatus.FAILURE
-    assert entry.result.exception_type == "Boom"
+    assert entry.result.exception_type == "BoomError"
 
 
 @row()

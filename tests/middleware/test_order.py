@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from agentguard import ConfigError, GuardConfig, MiddlewarePipeline, BudgetConfig, CircuitBreakerConfig
+from agentguard import BudgetConfig, CircuitBreakerConfig, ConfigError, GuardConfig, MiddlewarePipeline
 from agentguard.middleware import CLASSIC_ORDER, ORDER, RetryMiddleware, TimeoutMiddleware, ValidationMiddleware
 from agentguard.middleware.order import resolve
 

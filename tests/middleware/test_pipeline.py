@@ -22,7 +22,7 @@ from agentguard import (
 )
 from agentguard.middleware import CLASSIC_ORDER
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.matrix import kinds
 from tests.matrix.kinds import KINDS, Body
 
@@ -50,7 +50,7 @@ def test_execute_gives_the_whole_result():
 
 def test_execution_time_is_that_of_the_last_attempts_body():
     with FakeRuntime() as clock:
-        script = Script(Boom, "ok")
+        script = Script(BoomError, "ok")
 
         def body():
             clock.advance(0.25)
@@ -74,7 +74,7 @@ def test_every_kind_of_callable_can_be_executed(make):
         fn = make(lambda fn: fn, body)
         result = await MiddlewarePipeline(GuardConfig(validate_input=True)).execute(fn, args=("5",))
         if hasattr(result.return_value, "__aiter__"):
-            return [item async for item in result.return_value][0]
+            return await anext(result.return_value)
         return result.return_value
 
     assert asyncio.run(main()) == 5
@@ -83,8 +83,8 @@ def test_every_kind_of_callable_can_be_executed(make):
 
 def test_it_raises_what_the_guarded_tool_would_raise():
     pipeline = MiddlewarePipeline(GuardConfig(circuit_breaker=CircuitBreakerConfig(failure_threshold=1)))
-    error = Boom("mine")
-    with pytest.raises(Boom) as caught:
+    error = BoomError("mine")
+    with pytest.raises(BoomError) as caught:
         execute(pipeline, Script(error))
     assert caught.value is error
     with pytest.raises(CircuitOpenError):
@@ -144,9 +144,9 @@ def test_a_class_sees_the_result_and_the_error():
     audit = Audit()
     pipeline = MiddlewarePipeline(extra_middleware=[audit])
     execute(pipeline, lambda: "value")
-    with pytest.raises(Boom):
-        execute(pipeline, Script(Boom("no")))
-    assert audit.log == ["value", "Boom('no')"]
+    with pytest.raises(BoomError):
+        execute(pipeline, Script(BoomError("no")))
+    assert audit.log == ["value", "BoomError('no')"]
 
 
 def test_what_is_no_middleware_is_refused():
@@ -212,10 +212,10 @@ def test_what_cannot_be_called_is_a_clear_error(wrong):
 def test_in_the_classic_order_a_call_is_one_sample_for_the_breaker_whatever_its_attempts():
     with FakeRuntime():
         config = GuardConfig(max_retries=3, circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
-        body = Script(Boom)
+        body = Script(BoomError)
         pipeline = MiddlewarePipeline(config, order=CLASSIC_ORDER)
         for _ in range(2):
-            with pytest.raises(Boom):
+            with pytest.raises(BoomError):
                 execute(pipeline, body)
         with pytest.raises(CircuitOpenError):
             execute(pipeline, body)

@@ -100,9 +100,7 @@ def test_the_pipeline_audits_a_success():
     def my_function(query: str) -> str:
         return query.upper()
 
-    names = run(
-        "pipeline", my_audit_service=audit, my_function=my_function, CircuitBreakerConfig=CircuitBreakerConfig
-    )
+    names = run("pipeline", my_audit_service=audit, my_function=my_function, CircuitBreakerConfig=CircuitBreakerConfig)
     assert names["result"].return_value == "TEST"
     assert names["result"].status is CallStatus.SUCCESS
     assert audit.log == [("start", "my_function", {"query": "test"}, None), ("success", 1, True)]

@@ -21,7 +21,7 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 
 
 @pytest.fixture(autouse=True)
@@ -134,12 +134,12 @@ def test_state_of_a_session_is_that_sessions():
 
 def test_reset_forgets_what_was_seen():
     tool = guard(
-        Script(Boom, "ok"),
+        Script(BoomError, "ok"),
         circuit_breaker=CircuitBreakerConfig(failure_threshold=1),
         rate_limit=RateLimitConfig(calls_per_hour=1),
         budget=BudgetConfig(max_calls_per_session=1),
     )
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         tool()
     tool.reset()
     assert tool() == "ok"
@@ -164,14 +164,14 @@ def test_each_counter_starts_anew_after_a_reset(options, error):
 
 
 def test_reset_starts_the_retry_quota_anew():
-    body = Script(Boom)
+    body = Script(BoomError)
     tool = guard(body, max_retries=100)
     for _ in range(2):
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             tool()
     assert body.runs == 36 + 1
     tool.reset()
-    with pytest.raises(Boom):
+    with pytest.raises(BoomError):
         tool()
     assert body.runs == 36 + 1 + 36
 
@@ -189,8 +189,8 @@ def test_an_isolated_breaker_stays_open_until_it_is_reset(clock):
 
 
 def test_the_breaker_says_when_it_will_let_a_call_through(clock):
-    tool = guard(Script(Boom), circuit_breaker=CircuitBreakerConfig(failure_threshold=1, recovery_timeout=60))
-    with pytest.raises(Boom):
+    tool = guard(Script(BoomError), circuit_breaker=CircuitBreakerConfig(failure_threshold=1, recovery_timeout=60))
+    with pytest.raises(BoomError):
         tool()
     assert (tool.breaker.state, tool.breaker.retry_after) == ("open", 60.0)
     clock.advance(60)

@@ -7,7 +7,7 @@ import pytest
 
 from agentguard import current_call, guard
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 from tests.matrix.kinds import KINDS, Body
 from tests.matrix.ways import WAYS, Way
 
@@ -40,10 +40,10 @@ def test_a_nested_body_knows_its_own_and_the_outer_one_again_afterwards(call: Wa
 
 @call_ways
 def test_it_is_right_after_a_failed_nested_call(call: Way):
-    inner = guard(Script(Boom), name="inner")
+    inner = guard(Script(BoomError), name="inner")
 
     def body():
-        with pytest.raises(Boom):
+        with pytest.raises(BoomError):
             inner()
         return name_of_current()
 
@@ -105,7 +105,7 @@ def test_the_consumer_of_a_stream_is_not_inside_its_call():
 
 @call_ways
 def test_call_id_and_idempotency_key_stay_the_same_in_all_attempts(call: Way):
-    seen, script = [], Script(Boom, "ok")
+    seen, script = [], Script(BoomError, "ok")
 
     def body():
         current = current_call()

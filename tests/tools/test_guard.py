@@ -4,7 +4,7 @@ import pytest
 
 from agentguard import ConfigError, GuardConfig, GuardedTool, RetryConfig, TimeoutConfig, guard
 from agentguard.testing import FakeRuntime
-from tests.layers.bodies import Boom, Script
+from tests.layers.bodies import BoomError, Script
 
 
 def test_bare_guard_changes_nothing_about_the_call():
@@ -59,7 +59,9 @@ def test_options_override_the_config_only_where_they_are_given():
 
 
 @pytest.mark.parametrize(
-    "options", [{"max_retries": 0}, {"timeout": None}, {"validate_input": False}, {"tags": ()}], ids=lambda o: next(iter(o))
+    "options",
+    [{"max_retries": 0}, {"timeout": None}, {"validate_input": False}, {"tags": ()}],
+    ids=lambda o: next(iter(o)),
 )
 def test_a_falsy_option_is_given_all_the_same(options):
     config = GuardConfig(max_retries=3, timeout=5, validate_input=True, tags=("a",))
@@ -76,8 +78,8 @@ def test_the_short_spelling_changes_one_field_of_the_long_one():
 
 
 def test_max_retries_means_attempts_after_the_first():
-    body = Script(Boom)
-    with FakeRuntime(), pytest.raises(Boom):
+    body = Script(BoomError)
+    with FakeRuntime(), pytest.raises(BoomError):
         guard(body, max_retries=2)()
     assert body.runs == 3
 
@@ -88,7 +90,7 @@ def test_an_unknown_option_fails_at_decoration_with_the_nearest_name():
 
 
 def test_an_unknown_option_far_from_any_is_named_alone():
-    with pytest.raises(ConfigError, match="unknown option 'zzz'$"):
+    with pytest.raises(ConfigError, match=r"unknown option 'zzz'$"):
         guard(zzz=1)
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from agentguard.core.call import ToolCall, ToolResult
-from agentguard.tracing import CallSpan, deliver
+from agentguard.core.call import ToolCall
+from agentguard.core.result import ToolResult
+from agentguard.tracing.call_span import CallSpan, deliver
 
 
 def begin(tool_name: str = "search", **kwargs: Any) -> tuple[ToolCall, CallSpan]:

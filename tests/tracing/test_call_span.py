@@ -4,8 +4,9 @@ import types
 
 import pytest
 
-from agentguard.core.call import CallStatus, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.context import enter, leave
+from agentguard.core.result import CallStatus, ToolResult
 from agentguard.errors import (
     CallTimedOutError,
     CircuitOpenError,
@@ -14,7 +15,7 @@ from agentguard.errors import (
     InvalidOutputError,
     RateLimitedError,
 )
-from agentguard.tracing import CallSpan, deliver
+from agentguard.tracing.call_span import CallSpan, deliver
 from agentguard.tracing.entry import entry_of
 from tests.tracing.calls import Kept, begin, finish, make_call
 

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentguard.policies.redaction import Redactor
-from agentguard.tracing.snapshot import decoded, snapshot
+from agentguard.tracing.decoding import decoded
+from agentguard.tracing.snapshot import snapshot
 from agentguard.tracing.walk import MAX_CHARS, MAX_DEPTH, MAX_NODES, MAX_TEXT, SLACK
 
 CLEANER = Redactor()

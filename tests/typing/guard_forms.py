@@ -89,8 +89,8 @@ def sync_calls() -> None:
 
 
 async def async_calls() -> None:
-    assert_type(coroutine("q"), Coroutine[Any, Any, str])
-    assert_type(await coroutine("q"), str)
+    pending: Coroutine[Any, Any, str] = coroutine("q")
+    assert_type(await pending, str)
     assert_type(await with_config("q"), bytes)
     assert_type(await bare.acall("q"), list[str])
     assert_type(await coroutine.acall("q"), str)
@@ -108,7 +108,8 @@ async def async_calls() -> None:
 
 
 def the_tools_themselves() -> None:
-    assert_type(as_a_function, GuardedTool[[int], float, float])
+    tool: GuardedTool[[int], float, float] = as_a_function
+    assert_type(tool(5), float)
     assert_type(as_a_function.name, str)
     assert_type(as_a_function.config, GuardConfig)
     assert_type(as_a_function.explain(), str)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from contextvars import copy_context
 from typing import Any
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.context import CURRENT, leave
 from agentguard.core.pool import POOL, Job
+from agentguard.core.result import ToolResult
 from agentguard.errors import ConfigError
 
 
@@ -58,7 +59,12 @@ async def hand_over(call: ToolCall) -> ToolResult:
     Cancelling stops the wait, not the thread: a body that has not started never does, one that has runs on, and the
     pool replaces its thread. A function that returns an awaitable is awaited on the caller's loop.
     """
-    value, elapsed = await POOL.run(Job(copy_context(), call.target.hung, timed_body, call))
+    job = Job(copy_context(), call.target.hung, timed_body, call)
+    try:
+        value, elapsed = await POOL.run(job)
+    except BaseException:
+        note_start(call, job)
+        raise
     if hasattr(type(value), "__await__"):
         return await _await_rest(call, value, elapsed)
     return ToolResult(call, value, elapsed)
@@ -68,6 +74,12 @@ async def refuse_here(call: ToolCall) -> ToolResult:
     """What needs an event loop, called where there is none to use. The entries never let this happen."""
     msg = f"{call.tool_name!r} is a {call.target.kind.value} and cannot run without an event loop"
     raise ConfigError(msg)
+
+
+def note_start(call: ToolCall, job: Job) -> None:
+    """Take a job that was given up in a thread's hands, just before its first line, for a body that has started."""
+    if job.is_started and call.started_at is None:
+        call.started_at = call.runtime.now()
 
 
 def timed_body(call: ToolCall) -> tuple[Any, float]:

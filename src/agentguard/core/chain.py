@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
+from agentguard.core.result import ToolResult
 
 if TYPE_CHECKING:
     from agentguard.core.target import Target

@@ -70,6 +70,26 @@ class Scope:
             scope = scope.outer
         return scope
 
+    def joined(
+        self,
+        *,
+        caller: Any,
+        session_id: str | None = None,
+        collector: Collector | None = None,
+        metadata: Mapping[str, Any] = _NOTHING,
+    ) -> Scope:
+        """This scope with something more open in it: for the tool it is for, and for all the others."""
+        return Scope(
+            session_id=self.session_id if session_id is None else session_id,
+            collectors=self.collectors if collector is None else (*self.collectors, collector),
+            metadata={**self.metadata, **metadata} if metadata else self.metadata,
+            caller=caller,
+            only_tool=self.only_tool,
+            outer=None
+            if self.outer is None
+            else self.outer.joined(caller=caller, session_id=session_id, collector=collector, metadata=metadata),
+        )
+
     def inside(self) -> Scope:
         """This scope as the body of a call in it sees it: what the body calls belongs to the session too."""
         if self.only_tool is None:
@@ -111,15 +131,7 @@ def call_metadata(**metadata: Any) -> Iterator[None]:
     see each other's.
     """
     here = CURRENT.get()
-    scope = here.scope
-    inside = Scope(
-        session_id=scope.session_id,
-        collectors=scope.collectors,
-        metadata={**scope.metadata, **metadata},
-        caller=here.caller,
-        only_tool=scope.only_tool,
-        outer=scope.outer,
-    )
+    inside = here.scope.joined(caller=here.caller, metadata=metadata)
     token = enter(inside)
     try:
         yield

@@ -12,7 +12,8 @@ import types
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, cast
 
-from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
+from agentguard.core.result import StoppedEarly, ToolResult
 from agentguard.core.streams import ChainSteps, Item, StreamEnded
 from agentguard.errors import CallTimedOutError
 

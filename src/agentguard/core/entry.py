@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import copy_context
 from typing import Any
 
 from agentguard.core.bodies import Stopped
-from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler
+from agentguard.core.drivers import SUSPENDED, adrive, as_seen_inside, drive
 from agentguard.core.portal import PORTAL
-from agentguard.core.streams import SUSPENDED, ChainSteps, Item, StreamEnded, adrive, as_seen_inside, drive
+from agentguard.core.result import StoppedEarly, ToolResult
+from agentguard.core.streams import ChainSteps, Item, StreamEnded
 
 Choose = Callable[[ToolCall], Handler]
 """Picks the handler for a call: recorded or not."""
@@ -83,6 +86,10 @@ def stream_through_portal(choose: Choose, call: ToolCall) -> Generator[Any, Any,
                 argument = yield item.value
                 advance = steps.send
             except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
+                if sys.is_finalizing():
+                    # The program left it half used, and there is no loop left to close it on.
+                    steps.drop()
+                    return None
                 advance, argument = steps.throw, as_seen_inside(error)
     finally:
         # The portal may have refused to start it. An exception whose traceback holds this frame would be held by it.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import os
 
+from agentguard.core.forks import renew_in_children
+
 
 class Ids:
     """A random base of this process and a counter: a uuid4 a call costs 2.5 us, and this 0.03."""
 
     def __init__(self) -> None:
-        self._renew()
-        # A forked child would otherwise go on with its parent's ids.
-        os.register_at_fork(after_in_child=self._renew)
+        self.renew()
+        renew_in_children(self)
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Take a new base: a forked child would otherwise go on with its parent's ids."""
         # Not `secrets`, whose import costs 4 ms.
         self._base = os.urandom(8).hex()
         self.next_number = itertools.count(1).__next__

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +18,8 @@ from contextvars import Context
 from queue import SimpleQueue
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from agentguard.core.forks import renew_in_children
 
 MAX_THREADS = 200
 """Threads at work at once, given-up ones not counted. 1,000 calls of 50 ms through 200 threads take 0.25 s plus the
@@ -28,6 +30,11 @@ class Tally:
     """How many bodies of one tool were given up and still run. Safe to share across threads."""
 
     def __init__(self) -> None:
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Start at none, as in a forked child, which has no other thread."""
         # Reentrant, as in `ThreadPool`.
         self._lock = threading.RLock()
         self.count = 0
@@ -91,10 +98,11 @@ class ThreadPool:
 
     def __init__(self, size: int = MAX_THREADS) -> None:
         self._size = size
-        self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        self.renew()
+        renew_in_children(self)
 
-    def _reset(self) -> None:
+    def renew(self) -> None:
+        """Start without threads and jobs."""
         # A forked child has none of its parent's threads. The lock is reentrant, because the garbage collector may
         # finalize an abandoned call, which abandons its job, in a thread that holds it.
         self._lock = threading.RLock()
@@ -126,6 +134,10 @@ class ThreadPool:
         """Have `job` run in a thread and block this one until it ends; False if `timeout` seconds passed first, and the
         job is then abandoned.
         """
+        if sys.is_finalizing():
+            # The pool's threads no longer run. What comes now closes a generator that the program left half used.
+            job.run()
+            return True
         ended = threading.Event()
         job.done = lambda _job: ended.set()
         self.submit(job)

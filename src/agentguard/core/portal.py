@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 import sys
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
+from agentguard.core.forks import renew_in_children
 from agentguard.errors import WouldDeadlockError
 
 T = TypeVar("T")
+
+_logger = logging.getLogger("agentguard")
 
 
 class Portal:
     """Runs coroutines on a loop in a daemon thread of its own. Starts with the first use; safe to share by threads."""
 
     def __init__(self) -> None:
-        self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        self.renew()
+        renew_in_children(self)
 
-    def _reset(self) -> None:
+    def renew(self) -> None:
+        """Start without a loop."""
         # A forked child has the loop's object, but not its thread.
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,8 +76,8 @@ def _run_for_good(loop: asyncio.AbstractEventLoop) -> None:
     while True:
         try:
             loop.run_forever()
-        except BaseException:  # noqa: BLE001, S112 - a task that somebody's tool left behind may raise SystemExit
-            continue
+        except BaseException:  # a task that somebody's tool left behind may raise SystemExit
+            _logger.exception("a task on agentguard's background event loop tried to end it; it goes on")
 
 
 class _Errand:

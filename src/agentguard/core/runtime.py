@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
-from agentguard.core.bodies import timed_body
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.bodies import note_start, timed_body
+from agentguard.core.call import ToolCall
 from agentguard.core.deadline import limit_soft, limit_stream, limit_with_grace
 from agentguard.core.pool import POOL, Job, Tally
 from agentguard.core.port import Next
+from agentguard.core.result import ToolResult
 from agentguard.core.streams import call_elsewhere
 from agentguard.errors import CallTimedOutError
 
@@ -129,6 +130,7 @@ class _HandingOver:
         if call.deadline is not None:
             seconds = min(seconds, call.deadline - call.runtime.now())
         if not POOL.run_blocking(job, seconds):
+            note_start(call, job)
             raise CallTimedOutError(
                 tool_name=call.tool_name,
                 call_id=call.call_id,

@@ -8,15 +8,17 @@ the consumer's own code runs, perhaps in another task.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
-from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.context import CURRENT, leave
 from agentguard.core.pool import POOL, Job, Tally
+from agentguard.core.result import StoppedEarly, ToolResult
 
 Following = Callable[[ToolCall], Awaitable[ToolResult]]
 """The rest of a chain."""
@@ -36,9 +38,6 @@ class Item:
 
 class StreamEnded(Exception):  # noqa: N818 - an event, like StopIteration
     """The tool's generator has returned; `args[0]` is its return value."""
-
-
-# --- the innermost stage ----------------------------------------------------------------------------------------------
 
 
 class _Steps(Protocol):
@@ -201,66 +200,6 @@ class _Awaited:
         await self._generator.aclose()
 
 
-# --- the drivers ------------------------------------------------------------------------------------------------------
-
-Begin = Callable[[], Any]
-"""Starts the chain's coroutine; called when the consumer asks for the first item, as with any generator."""
-
-
-def drive(begin: Begin) -> Generator[Any, Any, Any]:
-    """The guarded generator of a chain that never suspends but for its items."""
-    chain = begin()
-    advance: Callable[[Any], Any] = chain.send
-    argument: Any = None
-    try:
-        while True:
-            try:
-                item = advance(argument)
-            except StopIteration as done:
-                return done.value.return_value
-            except StoppedEarly:
-                return None
-            if type(item) is not Item:
-                chain.close()
-                raise RuntimeError(SUSPENDED)
-            try:
-                argument = yield item.value
-                advance = chain.send
-            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
-                advance, argument = chain.throw, as_seen_inside(error)
-    finally:
-        # An exception whose traceback holds this frame would be held by it.
-        del argument
-
-
-def as_seen_inside(error: BaseException) -> BaseException:
-    """What the consumer did, as the chain is told: a closed generator is a stream that was stopped early."""
-    return StoppedEarly() if isinstance(error, GeneratorExit) else error
-
-
-SUSPENDED = (
-    "something in this synchronous call suspended, which only works on an event loop: a middleware or hook returned an "
-    "awaitable without being an `async def`. Make it `async def`, or call the tool with `await tool.acall(...)`"
-)
-
-
-async def adrive(begin: Begin) -> AsyncGenerator[Any, Any]:
-    """The guarded async generator of a chain on an event loop."""
-    steps = ChainSteps(begin())
-    advance = steps.send(None)
-    while True:
-        try:
-            item = await advance
-        except (StreamEnded, StoppedEarly):
-            return
-        try:
-            sent = yield item.value
-        except BaseException as error:  # noqa: BLE001 - as in `drive`
-            advance = steps.throw(as_seen_inside(error))
-        else:
-            advance = steps.send(sent)
-
-
 class ChainSteps:
     """A chain's coroutine, advanced from item to item; everything else it awaits goes to the event loop as usual."""
 
@@ -276,6 +215,11 @@ class ChainSteps:
     def throw(self, error: BaseException) -> Awaitable[Item]:
         """Raise `error` where the chain stands, and go on to the next item."""
         return _until_item(self._chain, self._chain.throw, error)
+
+    def drop(self) -> None:
+        """Dispose of a chain that nobody can run any more; what its clean-up raises is nobody's news."""
+        with contextlib.suppress(Exception):
+            self._chain.close()
 
     def close_if_new(self) -> None:
         """Dispose of a chain that never started."""

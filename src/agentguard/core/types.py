@@ -1,6 +1,6 @@
 """A door with the names that the documents import from here."""
 
-from agentguard.core.call import CallStatus, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.config import (
     ApprovalConfig,
     BudgetConfig,
@@ -15,6 +15,7 @@ from agentguard.core.config import (
     TimeoutConfig,
 )
 from agentguard.core.refusal import Refusal
+from agentguard.core.result import CallStatus, ToolResult
 from agentguard.core.target import Effect
 
 __all__ = (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import GuardConfig
 from agentguard.core.context import Collector
+from agentguard.core.result import ToolResult
 from agentguard.tracing.call_span import CallSpan, deliver
 from agentguard.tracing.recorder import tool_recorder
 from agentguard.tracing.session_log import SessionLog

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import ResponseProfile
+from agentguard.core.result import ToolResult
 from agentguard.core.streams import check_items
 from agentguard.errors import ConfigError, HallucinationError
-from agentguard.policies.response import ResponseCheck, Signal
 
 _WRONG_SCHEMA = 1.0
 """The developer wrote down what an answer is; one that breaks it is not one."""
@@ -30,7 +30,10 @@ class HallucinationMiddleware(Layer):
         if profile.learn:
             msg = "ResponseProfile.learn is not available in this version of agentguard"
             raise ConfigError(msg)
+        from agentguard.policies.response import ResponseCheck, Signal  # noqa: PLC0415 - 4 ms of every import
+
         self.settings = profile
+        self._signal = Signal
         self._check = ResponseCheck(profile)
         self._schema_problem = None if profile.json_schema is None else _schema_checker(profile.json_schema)
 
@@ -49,7 +52,7 @@ class HallucinationMiddleware(Layer):
     def _verified(self, call: ToolCall, value: Any, execution_time_ms: float | None) -> Any:
         signals = self._check.signals(value, execution_time_ms)
         if self._schema_problem is not None and (problem := self._schema_problem(value)) is not None:
-            signals = [*signals, Signal("json_schema", _WRONG_SCHEMA, problem)]
+            signals = [*signals, self._signal("json_schema", _WRONG_SCHEMA, problem)]
         if signals and (score := self._check.score(signals)) >= self._check.threshold:
             signals = sorted(signals, key=lambda signal: -signal.score)
             raise HallucinationError(

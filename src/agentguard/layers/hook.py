@@ -7,8 +7,9 @@ from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
+from agentguard.core.result import ToolResult
 
 _logger = logging.getLogger("agentguard")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import LoopGuardConfig
+from agentguard.core.result import ToolResult
 from agentguard.errors import LoopDetectedError
 from agentguard.policies.repetition import LOOK_BACK_SECONDS, Repetition, Sighting
 from agentguard.state.histories import session_history_locked, thresholds_of

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.refusal import Refusal
+from agentguard.core.result import ToolResult
 from agentguard.core.streams import Item
 from agentguard.errors import ToolExecutionError
 

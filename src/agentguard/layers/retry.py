@@ -7,9 +7,10 @@ import time
 from inspect import iscoroutinefunction
 from typing import ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult, is_refusal_of
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import RetryConfig
+from agentguard.core.result import ToolResult, is_refusal_of
 from agentguard.errors import CallTimedOutError, HallucinationError
 from agentguard.policies.backoff import Backoff, is_throttle, retry_after_of
 from agentguard.policies.quota import RetryQuota

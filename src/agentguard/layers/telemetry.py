@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-from agentguard.core.call import StoppedEarly, ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
+from agentguard.core.result import StoppedEarly, ToolResult
 
 T = TypeVar("T")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import TimeoutConfig
+from agentguard.core.result import ToolResult
 from agentguard.errors import CallTimedOutError, ConcurrencyLimitError
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+import os
 from typing import Any, ClassVar
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import OutputLimitConfig
+from agentguard.core.result import ToolResult
 from agentguard.core.streams import check_items
-from agentguard.policies.truncation import is_too_long, truncate
 
 _logger = logging.getLogger("agentguard")
 
@@ -26,42 +26,65 @@ class TruncationMiddleware(Layer):
     name: ClassVar[str] = "Truncation"
 
     def __init__(self, config: OutputLimitConfig) -> None:
+        from agentguard.policies import truncation  # noqa: PLC0415 - 3 ms of every import
+
         self.settings = config
+        self._policy = truncation
+        self._has_failed = False
         self._config = config
-        self._folder = None if config.spill_dir is None else Path(config.spill_dir)
+        self._folder = None if config.spill_dir is None else os.fspath(config.spill_dir)
 
     def link(self, inner: Handler, /) -> Handler:
         """Run the call and shorten what comes out."""
-        config = self._config
 
         async def shortened(call: ToolCall) -> ToolResult:
             if call.target.is_stream:
-                return await check_items(inner, call, lambda item: truncate(item, config)[0])
+                return await check_items(inner, call, self._fitting)
             result = await inner(call)
-            if is_too_long(result.return_value, config):
+            if self._is_too_long(result.return_value):
                 where = None if self._folder is None else await self._spill(call, result.return_value, self._folder)
-                result.shorten(truncate(result.return_value, config, where)[0])
+                result.shorten(self._fitting(result.return_value, where))
             return result
 
         return shortened
 
-    async def _spill(self, call: ToolCall, value: Any, folder: Path) -> str | None:
+    def _is_too_long(self, value: Any) -> bool:
+        try:
+            return self._policy.is_too_long(value, self._config)
+        except Exception:  # noqa: BLE001 - shaping is no guard: what cannot be measured goes through as it is
+            self._complain(value)
+            return False
+
+    def _fitting(self, value: Any, where: str | None = None) -> Any:
+        try:
+            return self._policy.truncate(value, self._config, where)[0]
+        except Exception:  # noqa: BLE001 - as above
+            self._complain(value)
+            return value
+
+    def _complain(self, value: Any) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _logger.exception("a %s could not be shortened; further ones are not logged", type(value).__name__)
+
+    async def _spill(self, call: ToolCall, value: Any, folder: str) -> str | None:
         """Where the whole value was written; None when that failed."""
         kind = "txt" if isinstance(value, str) else "bin" if isinstance(value, bytes) else "json"
         # The call's id, because a tool's name may be no file name.
-        path = folder / f"{call.call_id}.{kind}"
+        path = os.path.join(folder, f"{call.call_id}.{kind}")
         try:
             await call.runtime.offload(_write, path, value)
         except Exception:  # the call's result is worth more than its copy
             _logger.exception("the whole result of %r could not be written to %s", call.tool_name, path)
             return None
-        return str(path)
+        return path
 
 
-def _write(path: Path, value: Any) -> None:
+def _write(path: str, value: Any) -> None:
     from pydantic_core import to_json  # noqa: PLC0415 - 12 ms of every import, and seldom needed
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogatepass")
-    path.write_bytes(value if isinstance(value, bytes) else to_json(value, serialize_unknown=True))
+    with open(path, "wb") as file:
+        file.write(value if isinstance(value, bytes) else to_json(value, serialize_unknown=True))

@@ -16,8 +16,9 @@ from collections.abc import (
 )
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
+from agentguard.core.result import ToolResult
 from agentguard.core.streams import check_items
 from agentguard.core.target import Kind, Target
 from agentguard.errors import ConfigError, InvalidInputError, InvalidOutputError

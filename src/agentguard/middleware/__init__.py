@@ -21,10 +21,9 @@ from agentguard.middleware.order import CLASSIC_ORDER, ORDER
 from agentguard.middleware.pipeline import MiddlewarePipeline
 
 __all__ = (
-    "CLASSIC_ORDER",
-    "ORDER",
     "AdmissionMiddleware",
     "BudgetMiddleware",
+    "CLASSIC_ORDER",
     "CircuitBreakerMiddleware",
     "ConcurrencyMiddleware",
     "DeadlineMiddleware",
@@ -36,6 +35,7 @@ __all__ = (
     "Middleware",
     "MiddlewareChain",
     "MiddlewarePipeline",
+    "ORDER",
     "RateLimiterMiddleware",
     "RetryMiddleware",
     "TelemetryMiddleware",

@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from agentguard.core.bodies import Stopped
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Middleware
 from agentguard.core.config import GuardConfig
 from agentguard.core.entry import astream
+from agentguard.core.result import ToolResult
 from agentguard.core.runtime import LOOP
 from agentguard.core.stages import stage_on_loop
 from agentguard.core.target import Target

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
+from agentguard.core.result import ToolResult
 from agentguard.errors import OutputRejected
 from agentguard.state.budget_gate import BudgetGate
 from agentguard.state.gate import WAIT, Afterwards, Gate, Outcome, Overruled

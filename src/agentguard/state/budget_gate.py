@@ -6,8 +6,9 @@ import logging
 from inspect import iscoroutinefunction
 from typing import Any
 
-from agentguard.core.call import ToolCall, ToolResult
+from agentguard.core.call import ToolCall
 from agentguard.core.config import BudgetConfig
+from agentguard.core.result import ToolResult
 from agentguard.errors import BudgetExceededError, ConfigError
 from agentguard.policies.budget import BadCost, Ledger, Reservation
 from agentguard.state.gate import Afterwards, Gate, Outcome, Overruled

@@ -6,6 +6,7 @@ from typing import Any
 
 from agentguard.core.call import ToolCall
 from agentguard.core.config import ConcurrencyConfig
+from agentguard.core.forks import renew_in_children
 from agentguard.core.port import Waiter
 from agentguard.errors import ConcurrencyLimitError
 from agentguard.policies.slots import Slots
@@ -18,13 +19,18 @@ class SlotGate(Gate):
 
     def __init__(self, config: ConcurrencyConfig) -> None:
         self.settings = config
-        self.slots: Slots[Waiter] = Slots(config.max_concurrent)
         self._max_wait = config.max_wait
+        self.renew()
+        renew_in_children(self)
+
+    def renew(self) -> None:
+        """Start with every slot free, as in a forked child, where the threads that held some are not."""
+        self.slots: Slots[Waiter] = Slots(self.settings.max_concurrent)
 
     def admit_locked(self, call: ToolCall, _now: float, _estimate: float | None, /) -> Any:
-        """A slot."""
+        """A slot, which is of these slots and no others: a child may inherit one of its parent's."""
         if self.slots.take():
-            return True
+            return self.slots
         if self._max_wait <= 0.0:
             raise self._full(call)
         return WAIT
@@ -34,7 +40,7 @@ class SlotGate(Gate):
         waiter = call.runtime.make_waiter()
         with LOCK:
             if self.slots.take():
-                return True
+                return self.slots
             self.slots.enqueue(waiter)
         timeout = time_left(call, self._max_wait, call.runtime.now())
         try:
@@ -48,13 +54,13 @@ class SlotGate(Gate):
                 has_slot = not self.slots.withdraw(waiter)
         if not has_slot:
             raise self._full(call)
-        return True
+        return self.slots
 
     def settle_locked(
-        self, _grant: Any, _call: ToolCall, _outcome: Outcome, _now: float, _cost: float | None, /
+        self, grant: Any, _call: ToolCall, _outcome: Outcome, _now: float, _cost: float | None, /
     ) -> Afterwards | None:
         """Hand the slot to whoever waits longest."""
-        waiter = self.slots.release()
+        waiter = grant.release() if grant is self.slots else None
         return None if waiter is None else lambda: self._wake(waiter)
 
     def reading_locked(self, _session_id: str | None, _now: float, /) -> dict[str, Any]:

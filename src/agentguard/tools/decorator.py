@@ -12,6 +12,7 @@ from agentguard.tools.guarded import GuardedTool
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S")
+V = TypeVar("V")
 
 
 class Guard(Protocol):
@@ -29,8 +30,8 @@ class Guard(Protocol):
     ) -> GuardedTool[P, AsyncIterator[T], AsyncIterator[T]]: ...
     @overload
     def __call__(
-        self, func: Callable[P, Generator[T, S, Any]], /
-    ) -> GuardedTool[P, Generator[T, S, Any], AsyncGenerator[T, S]]: ...
+        self, func: Callable[P, Generator[T, S, V]], /
+    ) -> GuardedTool[P, Generator[T, S, V], AsyncGenerator[T, S]]: ...
     @overload
     def __call__(self, func: Callable[P, Iterator[T]], /) -> GuardedTool[P, Iterator[T], AsyncIterator[T]]: ...
     @overload
@@ -51,8 +52,8 @@ def guard(
 ) -> GuardedTool[P, AsyncIterator[T], AsyncIterator[T]]: ...
 @overload
 def guard(
-    func: Callable[P, Generator[T, S, Any]], /, *, config: GuardConfig | None = None, **options: Unpack[GuardOptions]
-) -> GuardedTool[P, Generator[T, S, Any], AsyncGenerator[T, S]]: ...
+    func: Callable[P, Generator[T, S, V]], /, *, config: GuardConfig | None = None, **options: Unpack[GuardOptions]
+) -> GuardedTool[P, Generator[T, S, V], AsyncGenerator[T, S]]: ...
 @overload
 def guard(
     func: Callable[P, Iterator[T]], /, *, config: GuardConfig | None = None, **options: Unpack[GuardOptions]

@@ -90,10 +90,15 @@ class Session:
     def _scope(self) -> Scope:
         here = CURRENT.get()
         around = here.scope
+        if self._only_tool is None:
+            return around.joined(
+                caller=here.caller, session_id=self.session_id, collector=self._log, metadata=self._metadata
+            )
+        meant = around.seen_by(self._only_tool)
         return Scope(
             session_id=self.session_id,
-            collectors=(*around.collectors, self._log),
-            metadata={**around.metadata, **self._metadata},
+            collectors=(*meant.collectors, self._log),
+            metadata={**meant.metadata, **self._metadata},
             caller=here.caller,
             only_tool=self._only_tool,
             outer=around,

@@ -1,6 +1,5 @@
 """What happened: spans, the recorders that keep them, and the stores that are read later."""
 
-from agentguard.tracing.call_span import AttemptSpan, CallSpan, deliver
 from agentguard.tracing.entry import RecordedCall, RecordedResult, TraceEntry
 from agentguard.tracing.recorder import Recorder, ToolRecorder, async_record_session, record_session, tool_recorder
 from agentguard.tracing.session_log import SessionLog
@@ -11,8 +10,6 @@ from agentguard.tracing.store import Store, open_store
 from agentguard.tracing.tree import TraceNode
 
 __all__ = (
-    "AttemptSpan",
-    "CallSpan",
     "RecordedCall",
     "RecordedResult",
     "Recorder",
@@ -26,7 +23,6 @@ __all__ = (
     "TraceNode",
     "TraceStats",
     "async_record_session",
-    "deliver",
     "open_store",
     "record_session",
     "tool_recorder",

@@ -6,15 +6,17 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from agentguard.core.call import CallStatus, is_refusal_of, status_of
+from agentguard.core.result import CallStatus, is_refusal_of, status_of
+from agentguard.tracing.decoding import decoded
 from agentguard.tracing.notices import warn_once
-from agentguard.tracing.snapshot import decoded, redactor_for, snapshot
+from agentguard.tracing.snapshot import redactor_for, snapshot
 from agentguard.tracing.span import Span, SpanKind, SpanStatus
 from agentguard.tracing.walk import outline
 
 if TYPE_CHECKING:
-    from agentguard.core.call import ToolCall, ToolResult
+    from agentguard.core.call import ToolCall
     from agentguard.core.context import Collector
+    from agentguard.core.result import ToolResult
     from agentguard.policies.redaction import Redactor
 
 _STATUS: dict[CallStatus, SpanStatus] = {
@@ -197,7 +199,7 @@ class CallSpan(_OpenSpan):
 
     def _take_error(self, call: ToolCall, error: BaseException) -> None:
         super()._take_error(call, error)
-        self.attributes["ran"] = call.started_at is not None
+        self.attributes["ran"] = call.has_run
         self._take_rest(call)
 
     def _take_rest(self, call: ToolCall) -> None:

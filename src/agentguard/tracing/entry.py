@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentguard.core.call import CallStatus
+from agentguard.core.result import CallStatus
 from agentguard.tracing.span import Span, SpanStatus
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import Literal, NamedTuple, get_args
 
 from agentguard.errors import ConfigError
-from agentguard.tracing.sinks.jsonl import JsonlReader, JsonlSink
 from agentguard.tracing.sinks.memory import MemorySink
 from agentguard.tracing.sinks.port import Reader, Sink
 
@@ -38,7 +36,7 @@ def locate(storage: AnyPath, backend: Backend, file: AnyPath | None = None) -> L
     if backend not in get_args(Backend):
         raise ConfigError(f"backend: {backend!r} is none of {', '.join(get_args(Backend))}")
     if backend == "memory":
-        return Location(backend, f"memory {secrets.token_hex(8)}")
+        return Location(backend, f"memory {os.urandom(8).hex()}")
     path = os.path.join(os.fspath(storage), FILE_NAMES[backend]) if file is None else os.fspath(file)
     return Location(backend, os.path.realpath(path))
 
@@ -48,9 +46,11 @@ def open_ends(location: Location) -> tuple[Sink, Reader]:
     if location.backend == "memory":
         memory = MemorySink()
         return memory, memory
+    # Here and not above: importing agentguard must not load what only one kind of store needs.
     if location.backend == "jsonl":
-        return JsonlSink(location.path), JsonlReader(location.path)
-    # Here and not above: importing agentguard must not load sqlite3, which only this kind of store needs.
+        from agentguard.tracing.sinks.jsonl import JsonlSink  # noqa: PLC0415
+
+        return JsonlSink(location.path), reader_for(location)
     from agentguard.tracing.sinks.sqlite import SqliteSink  # noqa: PLC0415
 
     return SqliteSink(location.path), reader_for(location)
@@ -59,6 +59,8 @@ def open_ends(location: Location) -> tuple[Sink, Reader]:
 def reader_for(location: Location) -> Reader:
     """A reader for the file of `location`."""
     if location.backend == "jsonl":
+        from agentguard.tracing.sinks.jsonl import JsonlReader  # noqa: PLC0415 - as above
+
         return JsonlReader(location.path)
     from agentguard.tracing.sinks.sqlite_reader import SqliteReader  # noqa: PLC0415 - as above
 

@@ -73,6 +73,17 @@ def release(outlet: Outlet) -> Future[None]:
     return outlet.settle()
 
 
+def flush_within(path: str, timeout: float) -> None:
+    """Have what this process recorded into the store or folder with the real path `path` written, waiting up to
+    `timeout` seconds for each store: whoever reads expects to find what was recorded before.
+    """
+    with _state.lock:
+        outlets = list(_state.outlets.values())
+    for outlet in outlets:
+        if path in {outlet.location.path, os.path.dirname(outlet.location.path)} and outlet.writer.is_running:
+            outlet.writer.flush(timeout)
+
+
 def _watch_exit() -> None:
     if _state.pid == os.getpid():
         return

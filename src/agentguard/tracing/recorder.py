@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from concurrent.futures import Future
 from contextvars import Token
 from types import TracebackType
@@ -18,7 +17,6 @@ from agentguard.tracing.recording import WAIT_SECONDS, Recording
 from agentguard.tracing.writer import answered
 
 if TYPE_CHECKING:
-    from agentguard.core.call import ToolCall
     from agentguard.tracing.span import Span
 
 OPEN_SECONDS = 5.0
@@ -36,7 +34,7 @@ class Recorder(Recording):
         super().__init__()
         if session_id is not None and not isinstance(session_id, str):
             raise ConfigError(f"session_id: {session_id!r} is no string")
-        self.session_id = secrets.token_hex(8) if session_id is None else session_id
+        self.session_id = os.urandom(8).hex() if session_id is None else session_id
         """The session of the calls inside the block."""
         self.path = location.path
         """The store's file."""
@@ -91,21 +89,10 @@ class Recorder(Recording):
 
     def _begin(self) -> Self:
         here = CURRENT.get()
-        scope = self._joined(here.scope, here.caller)
+        scope = here.scope.joined(caller=here.caller, session_id=self.session_id, collector=self)
         self._is_open = True
         self._entered = enter(scope), scope
         return self
-
-    def _joined(self, scope: Scope, caller: ToolCall | None) -> Scope:
-        """`scope` with this recorder in it; also where a session is open for one tool, for all the others."""
-        return Scope(
-            session_id=self.session_id,
-            collectors=(*scope.collectors, self),
-            metadata=scope.metadata,
-            caller=caller,
-            only_tool=scope.only_tool,
-            outer=None if scope.outer is None else self._joined(scope.outer, caller),
-        )
 
     def _end(self) -> Future[None]:
         if self._entered is None or self._outlet is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 
 from agentguard.errors import StorageError
@@ -27,7 +26,7 @@ class Recording:
     """
 
     def __init__(self) -> None:
-        self.recorder_id = secrets.token_hex(8)
+        self.recorder_id = os.urandom(8).hex()
         """Tells this recorder's spans from those that others keep in the same store."""
         self._outlet: Outlet | None = None
         self._is_open = False

@@ -56,12 +56,6 @@ def snapshot(value: Any, cleaner: Cleaner) -> bytes:
         return WITHHELD
 
 
-def decoded(payload: bytes | None) -> Any:
-    """What a snapshot holds; None where there is none."""
-    # json.loads and not pydantic's faster from_json, which refuses lone surrogates.
-    return None if payload is None else json.loads(payload)
-
-
 def encoded(tree: Any) -> bytes:
     """JSON of a tree that a walk has made plain."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from agentguard.tracing.snapshot import decoded
+from agentguard.tracing.decoding import decoded
 
 SpanStatus = Literal["ok", "error", "cancelled", "timeout", "denied", "stopped_early", "unknown"]
 """How a span ended. `denied` is every refusal; the attribute `refusal` says which."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from agentguard.errors import StorageError
 from agentguard.tracing.entry import TraceEntry, entries_of
 from agentguard.tracing.location import FILE_NAMES, AnyPath, Backend, Location, reader_for
 from agentguard.tracing.notices import warn_once
+from agentguard.tracing.outlets import flush_within
 from agentguard.tracing.query import Query
+from agentguard.tracing.recording import WAIT_SECONDS
 from agentguard.tracing.sinks.port import Outcome, Reader, SessionSummary
 from agentguard.tracing.sinks.summary import merged
 from agentguard.tracing.span import Span, SpanKind, SpanStatus
@@ -25,16 +26,18 @@ def open_store(path: AnyPath) -> Store:
     Raises:
         StorageError: There is nothing at `path`, or no traces in it.
     """
-    found = Path(path)
-    if not found.exists():
-        raise StorageError(f"There is no trace store at {str(found)!r}. Record one, or check the path.")
-    if found.is_file():
-        backend: Backend = "jsonl" if found.suffix == ".jsonl" else "sqlite"
-        return Store([reader_for(Location(backend, os.path.realpath(found)))], str(found))
-    files = [(backend, found / name) for backend, name in FILE_NAMES.items() if (found / name).is_file()]
-    if not files:
-        raise StorageError(f"The folder {str(found)!r} holds no traces: none of {', '.join(FILE_NAMES.values())}.")
-    return Store([reader_for(Location(backend, os.path.realpath(file))) for backend, file in files], str(found))
+    found = os.fspath(path)
+    flush_within(os.path.realpath(found), WAIT_SECONDS)
+    if not os.path.exists(found):
+        raise StorageError(f"There is no trace store at {found!r}. Record one, or check the path.")
+    if os.path.isfile(found):
+        backend: Backend = "jsonl" if found.endswith(".jsonl") else "sqlite"
+        return Store([reader_for(Location(backend, os.path.realpath(found)))], found)
+    files = [(backend, os.path.join(found, name)) for backend, name in FILE_NAMES.items()]
+    there = [(backend, os.path.realpath(file)) for backend, file in files if os.path.isfile(file)]
+    if not there:
+        raise StorageError(f"The folder {found!r} holds no traces: none of {', '.join(FILE_NAMES.values())}.")
+    return Store([reader_for(Location(backend, file)) for backend, file in there], found)
 
 
 class Store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +71,8 @@ def check_names(options: Mapping[str, object]) -> None:
     known = GuardOptions.__optional_keys__
     for name in options:
         if name not in known:
+            import difflib  # noqa: PLC0415 - only to say what is wrong
+
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=_CLOSE)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"guard() got an unknown option {name!r}{hint}")
