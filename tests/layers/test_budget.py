@@ -120,8 +120,11 @@ def test_what_is_no_amount_of_money_never_reaches_the_budget_before_the_call(cos
 def test_what_is_no_amount_of_money_after_the_call_books_the_reservation(cost):
     config = BudgetConfig(max_cost_per_session=1.0, cost=lambda call, result: 0.2 if result is None else cost)
     tool = guard(Script("ok"), budget=config)
-    assert tool() == "ok"
-    assert tool.state()["spent"] == 0.2
+    with session() as recorded:
+        assert tool() == "ok"
+    assert tool.state(recorded.session_id)["spent"] == 0.2
+    [entry] = recorded.entries()
+    assert "finite number" in entry.span.attributes["bad_cost"]
 
 
 def test_a_cost_function_that_raises_after_the_call_does_not_take_the_result_away(caplog):

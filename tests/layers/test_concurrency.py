@@ -96,13 +96,16 @@ def test_a_call_cancelled_just_as_it_is_handed_a_slot_passes_it_on():
     tool = guard(crowd, concurrency=ConcurrencyConfig(1, max_wait=600))
 
     async def main():
-        first, second = await started(tool("first"), 0), await started(tool("second"), 0)
-        third = await started(tool("third"), 0)
-        first.add_done_callback(lambda _: second.cancel())
-        await outcomes([first, second, third])
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: waiting.extend(asyncio.ensure_future(tool(name)) for name in ("second", "third")))
+        await tool("first")
+        # The first has just handed its slot to the second, which has not gone on yet.
+        waiting[0].cancel()
+        await outcomes(waiting)
 
+    waiting: list[asyncio.Task[object]] = []
     run_virtual(main())
-    assert [crowd.order[0], crowd.order[-1]] == ["first", "third"]
+    assert crowd.order == ["first", "third"]
     assert tool.state()["running"] == tool.state()["waiting"] == 0
 
 

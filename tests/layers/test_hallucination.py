@@ -58,8 +58,9 @@ def test_a_profile_may_be_a_json_schema(call: Way):
         Script({"temperature": 20.5}, {"temperature": "warm"}), response_profile=ResponseProfile(json_schema=schema)
     )
     call(tool)
-    with pytest.raises(HallucinationError, match="temperature"):
+    with pytest.raises(HallucinationError, match="temperature") as caught:
         call(tool)
+    assert caught.value.score == 1.0
 
 
 def test_a_json_schema_that_is_none_is_an_error_at_decoration():

@@ -147,3 +147,7 @@ def test_hooks_may_be_sync_and_async_together(call: Way):
     tool = guard(Script("ok"), before_call=before, after_call=lambda ctx, result: log.append("after"))
     assert call(tool) == "ok"
     assert log == ["before", "after"]
+
+
+def test_what_hooks_return_is_ignored(call: Way):
+    assert call(guard(Script("ok"), before_call=lambda ctx: "a value", after_call=lambda ctx, result: 5)) == "ok"

@@ -15,6 +15,7 @@ from agentguard import (
     session,
 )
 from agentguard.testing import FakeRuntime, run_virtual
+from agentguard.tracing import tool_recorder
 from tests.layers.bodies import BoomError, Crowd, Script, cancelled, outcomes, started
 from tests.matrix.ways import Way
 
@@ -89,6 +90,23 @@ def test_a_nested_call_is_a_child_of_the_outer_one(call: Way):
     spans = {entry.tool_name: entry.span for entry in recorded.entries()}
     assert spans["inner"].parent_id == spans["outer"].span_id
     assert spans["inner"].trace_id == spans["outer"].trace_id
+
+
+def test_a_tool_with_record_true_records_in_a_session_too(call: Way, tmp_path):
+    own = tool_recorder(tmp_path, "memory")
+    tool = guard(Script("ok"), record=True, trace_dir=tmp_path, trace_backend="memory")
+    call(tool)
+    with session():
+        call(tool)
+    assert len(own.entries()) == 2
+
+
+def test_a_tool_with_record_true_leaves_its_call_to_an_open_recorder(call: Way, tmp_path):
+    own = tool_recorder(tmp_path, "memory")
+    tool = guard(Script("ok"), record=True, trace_dir=tmp_path, trace_backend="memory")
+    with record_session(backend="memory") as recorder:
+        call(tool)
+    assert (len(own.entries()), len(recorder.entries())) == (0, 1)
 
 
 def test_a_tool_with_record_true_writes_its_own_store(call: Way, tmp_path):

@@ -111,3 +111,9 @@ def test_a_call_cancelled_in_its_pauses_costs_nothing_of_the_quota():
 
     run_virtual(main())
     assert script.runs == 102
+
+
+def test_a_result_worth_another_try_costs_as_much_as_a_failure(clock: FakeRuntime):
+    body = Script("not yet")
+    guard(body, retry=RetryConfig(100, initial_delay=0, retry_on_result=lambda value: True))()
+    assert body.runs == 36

@@ -70,11 +70,14 @@ def test_the_trace_has_the_whole_value(call: Way):
 
 
 def test_the_whole_value_is_spilled_where_a_folder_is_given(call: Way, tmp_path):
-    folder = tmp_path / "spill"
-    value = call(guard(Script(LONG), output_limit=OutputLimitConfig(400, spill_dir=folder)))
+    folder = tmp_path / "not" / "there"
+    tool = guard(Script(LONG), output_limit=OutputLimitConfig(400, spill_dir=folder))
+    value = call(tool)
     [path] = folder.iterdir()
     assert path.read_text(encoding="utf-8") == LONG
     assert str(path) in value
+    call(tool)
+    assert len(list(folder.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_stage_left_out_comes_right_inside_its_default_neighbour():
 
 
 def test_a_stage_without_an_outer_neighbour_comes_first():
-    assert resolve(["Hook"], ["Truncation", "Hook"]) == ("Truncation", "Hook")
+    assert resolve(["Hook", "Retry"], ["Truncation", "Hook", "Retry"]) == ("Truncation", "Hook", "Retry")
 
 
 def test_every_stage_comes_exactly_once_whatever_order_is_asked_for():

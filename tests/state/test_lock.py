@@ -1,4 +1,4 @@
-"""The lock of the counters across a fork."""
+"""Counters across a fork: no lock is left taken, and no slot is held by a thread that is not there."""
 
 import os
 import subprocess
@@ -9,6 +9,11 @@ import pytest
 PROGRAM = """
 import os, threading
 from agentguard import BudgetConfig, RateLimitConfig, guard
+
+gate, is_held = threading.Event(), threading.Event()
+held = guard(lambda: (is_held.set(), gate.wait()), concurrency=1)
+threading.Thread(target=held, daemon=True).start()
+is_held.wait()
 
 limit = RateLimitConfig(calls_per_second=1e9, burst=10**9)
 tool = guard(lambda: "ok", rate_limit=limit, budget=BudgetConfig(max_calls_per_session=10**9))
@@ -23,7 +28,8 @@ for _ in range(4):
 for _ in range(25):
     child = os.fork()
     if child == 0:
-        os._exit(0 if tool() == "ok" else 1)
+        gate.set()
+        os._exit(0 if tool() == "ok" and held()[1] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 is_over = True
 """

@@ -17,6 +17,7 @@ from agentguard import (
     LoopGuardConfig,
     RateLimitConfig,
     RateLimitedError,
+    TimeoutConfig,
     guard,
     session,
 )
@@ -69,6 +70,30 @@ def test_explain_of_a_bare_tool_has_nothing_but_its_record():
         return query
 
     assert guard(search).explain().splitlines()[-1] == "coroutine function search(query)"
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({"output_limit": 100}, "Truncation(OutputLimitConfig(max_chars=100"),
+        ({"loop_guard": True}, "LoopGuard(LoopGuardConfig(warn_after=3"),
+        ({"validate_input": True, "custom_validators": [print]}, "Validation(input, 1 custom)"),
+        ({"timeout_config": TimeoutConfig(total_seconds=9)}, "Deadline(total_seconds=9)"),
+        ({"max_retries": 2}, "Retry(RetryConfig(max_retries=2"),
+        ({"circuit_breaker": CircuitBreakerConfig()}, "CircuitBreaker(CircuitBreakerConfig(failure_threshold=5"),
+        ({"rate_limit": RateLimitConfig(calls_per_second=1)}, "RateLimiter(RateLimitConfig(calls_per_second=1"),
+        ({"budget": BudgetConfig(max_cost_per_call=1)}, "Budget(BudgetConfig(max_cost_per_call=1"),
+        ({"concurrency": 3}, "Concurrency(ConcurrencyConfig(max_concurrent=3"),
+        ({"concurrency": 3, "budget": BudgetConfig(max_cost_per_call=1)}, "Admission([BudgetConfig("),
+        ({"verify_response": True}, "Hallucination(ResponseProfile("),
+        ({"timeout": 5}, "Timeout(TimeoutConfig(timeout_seconds=5"),
+        ({"before_call": print}, "Hook(before_call=print)"),
+        ({"record": True, "trace_backend": "memory"}, "CallSpan(record=True, trace_dir='./traces')"),
+        ({"on_refusal": "result"}, "Refusal(CallRejected)"),
+    ],
+)
+def test_explain_says_what_each_stage_was_told(options, shown):
+    assert any(line.startswith(shown) for line in guard(Script("ok"), **options).explain().splitlines())
 
 
 class Filter(BaseModel):

@@ -30,6 +30,7 @@ async def await_here(call: ToolCall) -> ToolResult:
     now = call.runtime.now
     token = CURRENT.set(call)
     call.started_at = started = now()
+    call.has_run = True
     try:
         value = await call.target.fn(*call.args, **call.kwargs)
     finally:
@@ -42,6 +43,7 @@ async def call_here(call: ToolCall) -> ToolResult:
     now = call.runtime.now
     token = CURRENT.set(call)
     call.started_at = started = now()
+    call.has_run = True
     try:
         value = call.target.fn(*call.args, **call.kwargs)
     except StopIteration as stop:
@@ -80,6 +82,7 @@ def note_start(call: ToolCall, job: Job) -> None:
     """Take a job that was given up in a thread's hands, just before its first line, for a body that has started."""
     if job.is_started and call.started_at is None:
         call.started_at = call.runtime.now()
+        call.has_run = True
 
 
 def timed_body(call: ToolCall) -> tuple[Any, float]:
@@ -87,6 +90,7 @@ def timed_body(call: ToolCall) -> tuple[Any, float]:
     CURRENT.set(call)
     now = call.runtime.now
     call.started_at = started = now()
+    call.has_run = True
     try:
         value = call.target.fn(*call.args, **call.kwargs)
     except StopIteration as stop:

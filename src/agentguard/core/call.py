@@ -38,6 +38,8 @@ class ToolCall:
     started_at: float | None = None
     """Monotonic time at which the current attempt's body started; None until then. So a refusal or an error with None
     here means that the tool did not run."""
+    has_run: bool = False
+    """Whether the tool's body has ever started, in this attempt or an earlier one: its effects may have happened."""
     items: int = 0
     """How many items a generator tool has handed out."""
     item_checks: tuple[Callable[[Any], Any], ...] = ()
@@ -148,11 +150,6 @@ class ToolCall:
     @metadata.setter
     def metadata(self, metadata: dict[str, Any]) -> None:
         self._metadata = metadata
-
-    @property
-    def has_run(self) -> bool:
-        """Whether the tool's body has started, in this attempt or an earlier one: its effects may have happened."""
-        return self.started_at is not None or self.attempt > 1
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -7,15 +7,17 @@ end at once never need one.
 
 from __future__ import annotations
 
-import asyncio
 import types
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from agentguard.core.call import ToolCall
 from agentguard.core.result import StoppedEarly, ToolResult
 from agentguard.core.streams import ChainSteps, Item, StreamEnded
 from agentguard.errors import CallTimedOutError
+
+if TYPE_CHECKING:
+    import asyncio
 
 Next = Callable[[ToolCall], Awaitable[ToolResult]]
 
@@ -67,11 +69,17 @@ async def limit_with_grace(following: Next, call: ToolCall, seconds: float, grac
     A task of its own from the first step on: a coroutine that changes tasks would find its inner `asyncio.timeout`
     cancelling the wrong one. When the caller is cancelled, the task is cancelled too and gets the same grace.
     """
-    task = asyncio.ensure_future(_outcome_of(following(call)))
+    import asyncio
+
+    task = asyncio.ensure_future(_outcome_of(following, call))
     try:
         await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
         await _let_go(task, grace, call)
+        raise
+    except BaseException:
+        # Closed, because its event loop ends: nothing can be awaited any more.
+        task.cancel()
         raise
     if not task.done():
         ended = await _let_go(task, grace, call)
@@ -86,18 +94,20 @@ async def limit_with_grace(following: Next, call: ToolCall, seconds: float, grac
         del error, task
 
 
-async def _outcome_of(chain: Awaitable[ToolResult]) -> tuple[ToolResult | None, BaseException | None]:
+async def _outcome_of(following: Next, call: ToolCall) -> tuple[ToolResult | None, BaseException | None]:
     """The chain's result or its exception, as a value: a SystemExit that leaves a task ends the whole event loop, and a
     CancelledError of the tool's own would look like the task's.
     """
     try:
-        return await chain, None
+        return await following(call), None
     except BaseException as error:  # noqa: BLE001 - raised again in the caller
         return None, error
 
 
 async def _let_go(task: asyncio.Future[Any], grace: float, call: ToolCall) -> bool:
     """Cancel `task` and wait for it at most `grace` seconds; whether it ended."""
+    import asyncio
+
     task.cancel()
     try:
         await asyncio.wait({task}, timeout=grace)
@@ -112,6 +122,8 @@ async def _let_go(task: asyncio.Future[Any], grace: float, call: ToolCall) -> bo
 
 async def _timed(body: Awaitable[Any], call: ToolCall, seconds: float, *, late: ChainSteps | None = None) -> Any:
     """Await `body` for at most `seconds`. `late` is the stream to close when a step swallows its cancellation."""
+    import asyncio
+
     limit = asyncio.timeout(seconds)
     try:
         async with limit:

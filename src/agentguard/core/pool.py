@@ -8,7 +8,6 @@ the pool.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 import threading
@@ -16,10 +15,13 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from agentguard.core.forks import renew_in_children
+
+if TYPE_CHECKING:
+    import asyncio
 
 MAX_THREADS = 200
 """Threads at work at once, given-up ones not counted. 1,000 calls of 50 ms through 200 threads take 0.25 s plus the
@@ -115,6 +117,8 @@ class ThreadPool:
 
     async def run(self, job: Job) -> Any:
         """Have `job` run in a thread and give its value. Cancelling abandons the job."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         inbox = self._inboxes.get(loop)
         if inbox is None:

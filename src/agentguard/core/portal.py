@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentguard.core.forks import renew_in_children
 from agentguard.errors import WouldDeadlockError
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ class Portal:
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
+                import asyncio
+
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=_run_for_good, args=(self._loop,), name="agentguard-portal", daemon=True
@@ -94,6 +98,8 @@ class _Errand:
         self._error: BaseException | None = None
 
     def start(self, context: Context) -> None:
+        import asyncio
+
         self._task = asyncio.get_running_loop().create_task(self._carry(), context=context)
 
     def cancel(self) -> None:

@@ -7,12 +7,11 @@ and no loop made for it, inside a running loop too.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentguard.core.bodies import note_start, timed_body
 from agentguard.core.call import ToolCall
@@ -23,8 +22,13 @@ from agentguard.core.result import ToolResult
 from agentguard.core.streams import call_elsewhere
 from agentguard.errors import CallTimedOutError
 
+if TYPE_CHECKING:
+    import asyncio
+
 
 async def _asleep(seconds: float) -> None:
+    import asyncio
+
     await asyncio.sleep(seconds)
 
 
@@ -69,6 +73,8 @@ class LoopRuntime:
 
     async def acquire(self, waiter: _LoopWaiter, timeout: float) -> bool:
         """Wait for the waiter's turn. Cancelling leaves its place to the caller to withdraw."""
+        import asyncio
+
         try:
             async with asyncio.timeout(timeout):
                 await waiter.turn
@@ -144,6 +150,8 @@ class _LoopWaiter:
     __slots__ = ("_loop", "_woken", "turn")
 
     def __init__(self) -> None:
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
         self._woken = False
         self.turn: asyncio.Future[None] = self._loop.create_future()

@@ -71,6 +71,7 @@ async def call_elsewhere(call: ToolCall, run: Callable[[Job], Awaitable[Any]]) -
 async def _hand_out(call: ToolCall, steps: _Steps) -> ToolResult:
     now = call.runtime.now
     call.started_at = now()
+    call.has_run = True
     spent = 0.0
     advance: Coroutine[Any, Any, Any] = steps.send(None)
     while True:

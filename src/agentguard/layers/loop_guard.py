@@ -55,7 +55,7 @@ class LoopGuardMiddleware(Layer):
             try:
                 result = await inner(call)
             except Exception as error:
-                if call.started_at is not None:
+                if call.has_run:
                     self._conclude(history, sighting, (type(error), _text_of(error)))
                 raise
             self._conclude(history, sighting, spelling(result.return_value))

@@ -39,6 +39,8 @@ class Admission(Layer):
         admit, settle = self._admit, self._settle
 
         async def admitted(call: ToolCall) -> ToolResult:
+            # Also of a second run that the user's own middleware makes: what ends it before its body has not run.
+            call.started_at = None
             grants = admit(call)
             if len(grants) < count:
                 await self._queue(call, grants)
@@ -104,11 +106,19 @@ class Admission(Layer):
         return await gate.queue(call) if grant is WAIT else grant
 
     def _settle(self, call: ToolCall, grants: list[Any], outcome: Outcome, result: ToolResult | None) -> None:
-        cost = None if self._budget is None or result is None else self._budget.price(call, result)
+        cost = None
+        try:
+            if self._budget is not None and result is not None:
+                cost = self._budget.price(call, result)
+        finally:
+            # Whatever the user's function did: Ctrl-C in it must not keep the slot.
+            self._give_back(call, grants, outcome, cost)
+
+    def _give_back(self, call: ToolCall, grants: list[Any], outcome: Outcome, cost: float | None) -> None:
         afterwards: Afterwards | None = None
         with LOCK:
             if TURN.is_taken:
-                TURN.deferred.append(lambda: self._settle(call, grants, outcome, None))
+                TURN.deferred.append(lambda: self._give_back(call, grants, outcome, cost))
                 return
             TURN.is_taken = True
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from concurrent.futures import Future
 from contextvars import Token
@@ -167,6 +166,8 @@ def tool_recorder(
 
 async def _reply(answer: Future[None], timeout: float) -> None:
     """Wait up to `timeout` seconds for the writer's answer, raising what it raises; without one, go on."""
+    import asyncio  # noqa: PLC0415 - loaded already wherever a loop runs
+
     waiter = asyncio.wrap_future(answer)
     try:
         done, _ = await asyncio.wait({waiter}, timeout=timeout)
