@@ -4,8 +4,17 @@ import asyncio
 
 import pytest
 
-from agentguard import BudgetConfig, CircuitBreakerConfig, ConcurrencyConfig, RateLimitConfig, guard
-from agentguard.errors import CircuitOpenError, ConcurrencyLimitError
+from agentguard import (
+    BudgetConfig,
+    CircuitBreakerConfig,
+    ConcurrencyConfig,
+    GuardConfig,
+    RateLimitConfig,
+    RetryConfig,
+    guard,
+)
+from agentguard.errors import BudgetExceededError, CircuitOpenError, ConcurrencyLimitError
+from agentguard.middleware import CLASSIC_ORDER, MiddlewarePipeline
 from agentguard.testing import run_virtual
 from tests.core.ways_to_call import WAYS
 
@@ -161,3 +170,28 @@ def test_a_tool_may_call_itself_up_to_its_own_limits(way):
     with pytest.raises(ConcurrencyLimitError):
         way.call(tool)
     assert tool.state()["running"] == 0
+
+
+def test_a_call_that_ran_once_is_paid_for_although_its_second_attempt_never_began():
+    """In the classic order the budget is outside of the retries, and judges the call, not the attempt."""
+    bodies = []
+
+    async def body():
+        bodies.append(1)
+        raise OSError("down")
+
+    budget = BudgetConfig(max_calls_per_session=1)
+    config = GuardConfig(budget=budget, retry=RetryConfig(max_retries=1, initial_delay=10.0, jitter=False))
+    pipeline = MiddlewarePipeline(config, order=CLASSIC_ORDER)
+
+    async def main():
+        task = asyncio.create_task(pipeline.execute(body))
+        await asyncio.sleep(5.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(BudgetExceededError):
+            await pipeline.execute(body)
+
+    run_virtual(main())
+    assert len(bodies) == 1

@@ -277,3 +277,17 @@ def test_an_alert_and_a_waiting_call_are_both_told_when_a_body_ends():
 
     assert run_virtual(main()) == [0, 1]
     assert alerts == [1.0]
+
+
+def test_a_call_that_is_warned_about_and_then_queues_is_warned_about_once(caplog):
+    tool = guard(
+        Crowd(),
+        budget=BudgetConfig(max_calls_per_session=1, on_exceed="warn"),
+        concurrency=ConcurrencyConfig(1, max_wait=60),
+    )
+
+    async def main():
+        return await outcomes(tool(n) for n in range(2))
+
+    assert run_virtual(main()) == [0, 1]
+    assert caplog.text.count("is exceeded") == 1

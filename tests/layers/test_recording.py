@@ -9,6 +9,7 @@ from agentguard import (
     CallStatus,
     CircuitBreakerConfig,
     MiddlewareChain,
+    RetryConfig,
     guard,
     open_store,
     record_session,
@@ -31,6 +32,13 @@ def test_every_attempt_is_a_span_under_the_calls(call: Way, clock: FakeRuntime):
     attempts = spans_of(recorder, "attempt")
     assert [span.status for span in attempts] == ["error", "error", "ok"]
     assert {span.parent_id for span in attempts} == {tool.span_id}
+
+
+def test_the_pause_before_a_retry_is_recorded(clock: FakeRuntime):
+    with session() as recorded:
+        guard(Script(BoomError, "ok"), retry=RetryConfig(1, initial_delay=2, jitter=False))()
+    [entry] = recorded.entries()
+    assert entry.span.attributes["retry_delay"] == 2.0
 
 
 def test_without_retries_the_attempt_is_the_call(call: Way):

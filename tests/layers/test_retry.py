@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from agentguard import (
+    CallRejected,
     CallTimedOutError,
     CircuitBreakerConfig,
     CircuitOpenError,
@@ -280,3 +281,12 @@ def test_others_run_during_the_pause():
         await asyncio.wait({task})
 
     run_virtual(main())
+
+
+def test_a_body_that_refuses_its_own_call_is_not_retried(clock: FakeRuntime):
+    def body():
+        raise CallRejected("Not today.", tool_name="body", call_id=current_call().call_id)
+
+    with pytest.raises(CallRejected):
+        guard(body, retry=STEADY)()
+    assert clock.sleeps == []

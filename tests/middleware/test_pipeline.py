@@ -1,14 +1,17 @@
 """`MiddlewarePipeline`: the onion by itself, around any function, with the whole result."""
 
 import asyncio
+import contextlib
 import threading
 
 import pytest
 
 from agentguard import (
     CallStatus,
+    CallTimedOutError,
     CircuitBreakerConfig,
     CircuitOpenError,
+    ConcurrencyLimitError,
     ConfigError,
     GuardConfig,
     GuardMiddleware,
@@ -17,11 +20,12 @@ from agentguard import (
     RateLimitConfig,
     RateLimitedError,
     RetryConfig,
+    TimeoutConfig,
     current_call,
     session,
 )
 from agentguard.middleware import CLASSIC_ORDER
-from agentguard.testing import FakeRuntime
+from agentguard.testing import FakeRuntime, run_virtual
 from tests.layers.bodies import BoomError, Script
 from tests.matrix import kinds
 from tests.matrix.kinds import KINDS, Body
@@ -226,3 +230,20 @@ def test_explain_lists_the_stages_outermost_first():
     config = GuardConfig(validate_input=True, max_retries=2, timeout=5)
     lines = [line.partition("(")[0] for line in MiddlewarePipeline(config).explain().splitlines()]
     assert [line for line in lines if line in {"Validation", "Retry", "Timeout"}] == ["Validation", "Retry", "Timeout"]
+
+
+def test_hung_bodies_of_a_function_are_counted_over_all_its_calls():
+    async def stubborn():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(10)
+        await asyncio.sleep(10)
+
+    async def main():
+        config = GuardConfig(timeout_config=TimeoutConfig(1, grace_seconds=0, max_abandoned=1))
+        pipeline = MiddlewarePipeline(config)
+        with pytest.raises(CallTimedOutError):
+            await pipeline.execute(stubborn)
+        with pytest.raises(ConcurrencyLimitError):
+            await pipeline.execute(stubborn)
+
+    run_virtual(main())

@@ -1,5 +1,8 @@
 """`guard`: its forms, and what it refuses."""
 
+import asyncio
+from unittest.mock import AsyncMock, Mock
+
 import pytest
 
 from agentguard import ConfigError, GuardConfig, GuardedTool, RetryConfig, TimeoutConfig, guard
@@ -146,3 +149,8 @@ def test_a_bound_method_may_be_a_tool():
     items = [1]
     guard(items.append, name="add")(2)
     assert items == [1, 2]
+
+
+def test_the_mocks_of_users_tests_may_be_tools():
+    assert guard(Mock(return_value=5))(1) == 5
+    assert asyncio.run(guard(AsyncMock(return_value=5))(1)) == 5

@@ -39,12 +39,13 @@ class HallucinationMiddleware(Layer):
 
     def link(self, inner: Handler, /) -> Handler:
         """Run the call and look at the answer."""
+        verify = self._verified
 
         async def verified(call: ToolCall) -> ToolResult:
             if call.target.is_stream:
                 return await check_items(inner, call, lambda item: self._verified(call, item, None))
             result = await inner(call)
-            self._verified(call, result.return_value, result.execution_time_ms)
+            verify(call, result.return_value, result.execution_time * 1000.0)
             return result
 
         return verified

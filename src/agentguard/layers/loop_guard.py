@@ -46,10 +46,16 @@ class LoopGuardMiddleware(Layer):
         key_of, spelling = self._key, self._spelling
 
         async def watched(call: ToolCall) -> ToolResult:
-            key = (call.tool_name, spelling(call.arguments if key_of is None else key_of(call)))
-            with LOCK:
-                history = self._history_locked(call)
+            arguments = call.target.bind(call.args, call.kwargs) if key_of is None else key_of(call)
+            key = (call.tool_name, spelling(arguments))
+            session_id = call.session_id
+            # By hand: a `with` costs twice as much as the lock itself.
+            LOCK.acquire()
+            try:
+                history = self._own if session_id is None else session_history_locked(session_id, self._thresholds)
                 sighting = history.observe(key, call.runtime.now())
+            finally:
+                LOCK.release()
             if sighting.rung != "ok":
                 self._climb(call, sighting)
             try:
@@ -67,10 +73,6 @@ class LoopGuardMiddleware(Layer):
         """Forget the calls made outside of sessions."""
         with LOCK:
             self._own.reset()
-
-    def _history_locked(self, call: ToolCall) -> Repetition:
-        session_id = call.session_id
-        return self._own if session_id is None else session_history_locked(session_id, self._thresholds)
 
     def _climb(self, call: ToolCall, sighting: Sighting) -> None:
         call.note("loop", {"count": sighting.count, "period": sighting.period, "rung": sighting.rung})

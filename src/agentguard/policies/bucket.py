@@ -51,18 +51,11 @@ class RateLimit:
         Does not refuse: ask `wait(now)` first, and take only if the call is prepared to wait that long.
         """
         start = self._due()
-        if start <= now + SLACK:
-            start = now
-        self._before = self._next, self._latest
-        self._undoable = self._latest = start
-        refilled = start - self._tolerance
-        self._next = (refilled if refilled > self._next else self._next) + self._interval
-        for starts, window, limit in self._logs:
-            starts.append(start)
-            # Only what no later call can meet: a start that is merely crowded out returns with a `give_back`.
-            while len(starts) > limit and starts[0] + window <= now:
-                starts.popleft()
-        return start
+        return self._book(now if start <= now + SLACK else start, now)
+
+    def take_now(self, now: float) -> float | None:
+        """Like `take` when the call may start at once; None, and nothing is taken, when it would have to wait."""
+        return None if self._due() > now + SLACK else self._book(now, now)
 
     def give_back(self, start: float) -> None:
         """Undo a `take` whose call did not run; `start` is what it returned.
@@ -88,6 +81,18 @@ class RateLimit:
         self._undoable = inf
         for starts, _, _ in self._logs:
             starts.clear()
+
+    def _book(self, start: float, now: float) -> float:
+        self._before = self._next, self._latest
+        self._undoable = self._latest = start
+        refilled = start - self._tolerance
+        self._next = (refilled if refilled > self._next else self._next) + self._interval
+        for starts, window, limit in self._logs:
+            starts.append(start)
+            # Only what no later call can meet: a start that is merely crowded out returns with a `give_back`.
+            while len(starts) > limit and starts[0] + window <= now:
+                starts.popleft()
+        return start
 
     def _due(self) -> float:
         """The earliest time at which the next call may start; may be long past."""

@@ -36,7 +36,8 @@ class Admission(Layer):
     def link(self, inner: Handler, /) -> Handler:
         """Admit, run, and settle with what became of it."""
         count = len(self.gates)
-        admit, settle = self._admit, self._settle
+        admit, give_back = self._admit, self._give_back
+        is_priced = self._budget is not None
 
         async def admitted(call: ToolCall) -> ToolResult:
             # Also of a second run that the user's own middleware makes: what ends it before its body has not run.
@@ -47,9 +48,12 @@ class Admission(Layer):
             try:
                 result = await inner(call)
             except BaseException as error:
-                settle(call, grants, _outcome_of(error, call), None)
+                give_back(call, grants, _outcome_of(error, call), None)
                 raise
-            settle(call, grants, "success", result)
+            if is_priced:
+                self._settle(call, grants, result)
+            else:
+                give_back(call, grants, "success", None)
             return result
 
         return admitted
@@ -60,21 +64,23 @@ class Admission(Layer):
         estimate = None if self._budget is None else self._budget.estimate(call)
         grants: list[Any] = []
         try:
-            with LOCK:
-                TURN.is_taken = True
-                try:
-                    now = call.runtime.now()
-                    for admit in self._admits:
-                        grant = admit(call, now, estimate)
-                        if grant is WAIT:
-                            break
-                        grants.append(grant)
-                finally:
-                    TURN.is_taken = False
-                    if TURN.deferred:
-                        TURN.catch_up()
+            # By hand, here and below: a `with` costs twice as much as the lock itself.
+            LOCK.acquire()
+            TURN.is_taken = True
+            try:
+                now = call.runtime.now()
+                for admit in self._admits:
+                    grant = admit(call, now, estimate)
+                    if grant is WAIT:
+                        break
+                    grants.append(grant)
+            finally:
+                TURN.is_taken = False
+                if TURN.deferred:
+                    TURN.catch_up()
+                LOCK.release()
         except BaseException:
-            self._settle(call, grants, "neutral", None)
+            self._give_back(call, grants, "neutral", None)
             raise
         if self._may_warn and len(grants) == len(self.gates):
             _warn(call, grants)
@@ -86,7 +92,7 @@ class Admission(Layer):
             for gate in self.gates[len(grants) :]:
                 grants.append(await self._wait_at(gate, call))  # noqa: PERF401 - what was granted must be known if it fails
         except BaseException:
-            self._settle(call, grants, "neutral", None)
+            self._give_back(call, grants, "neutral", None)
             raise
         with LOCK:
             for gate, grant in zip(self.gates, grants, strict=True):
@@ -105,33 +111,36 @@ class Admission(Layer):
                 TURN.catch_up()
         return await gate.queue(call) if grant is WAIT else grant
 
-    def _settle(self, call: ToolCall, grants: list[Any], outcome: Outcome, result: ToolResult | None) -> None:
+    def _settle(self, call: ToolCall, grants: list[Any], result: ToolResult) -> None:
+        """Ask what the call did cost, and settle with that."""
         cost = None
         try:
-            if self._budget is not None and result is not None:
+            if self._budget is not None:
                 cost = self._budget.price(call, result)
         finally:
             # Whatever the user's function did: Ctrl-C in it must not keep the slot.
-            self._give_back(call, grants, outcome, cost)
+            self._give_back(call, grants, "success", cost)
 
     def _give_back(self, call: ToolCall, grants: list[Any], outcome: Outcome, cost: float | None) -> None:
         afterwards: Afterwards | None = None
-        with LOCK:
-            if TURN.is_taken:
-                TURN.deferred.append(lambda: self._give_back(call, grants, outcome, cost))
-                return
-            TURN.is_taken = True
-            try:
-                now = call.runtime.now()
-                # Shorter than the gates when the call was refused on the way.
-                for settle, grant in zip(self._settles, grants):  # noqa: B905 - `strict=` doubles what the loop costs
-                    later = settle(grant, call, outcome, now, cost)
-                    if later is not None:
-                        afterwards = later if afterwards is None else _both(afterwards, later)
-            finally:
-                TURN.is_taken = False
-                if TURN.deferred:
-                    TURN.catch_up()
+        LOCK.acquire()
+        if TURN.is_taken:
+            TURN.deferred.append(lambda: self._give_back(call, grants, outcome, cost))
+            LOCK.release()
+            return
+        TURN.is_taken = True
+        try:
+            now = call.runtime.now()
+            # Shorter than the gates when the call was refused on the way.
+            for settle, grant in zip(self._settles, grants):  # noqa: B905 - `strict=` doubles what the loop costs
+                later = settle(grant, call, outcome, now, cost)
+                if later is not None:
+                    afterwards = later if afterwards is None else _both(afterwards, later)
+        finally:
+            TURN.is_taken = False
+            if TURN.deferred:
+                TURN.catch_up()
+            LOCK.release()
         if afterwards is not None:
             afterwards()
 

@@ -23,11 +23,11 @@ class RateGate(Gate):
 
     def admit_locked(self, call: ToolCall, now: float, _estimate: float | None, /) -> Any:
         """A token: the time for which it was taken."""
-        wait = self.limit.wait(now)
-        if not wait:
-            return self.limit.take(now)
-        self._check_wait(call, wait, now)
-        return WAIT
+        start = self.limit.take_now(now)
+        if start is None:
+            self._check_wait(call, self.limit.wait(now), now)
+            return WAIT
+        return start
 
     async def queue(self, call: ToolCall, /) -> Any:
         """Reserve the next token and sleep until it is there: first come, first served, and nobody wakes in vain."""
