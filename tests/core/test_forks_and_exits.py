@@ -127,6 +127,21 @@ def test_slots_that_other_threads_of_the_parent_hold_are_free_in_the_child():
     assert (ended.out, ended.err) == ("0\n", "")
 
 
+def test_a_slot_held_by_the_call_that_forks_is_given_back_once_in_each_process():
+    ended = run_program(
+        FORKING
+        + """
+    @guard(concurrency=1, budget=BudgetConfig(max_calls_per_session=10))
+    def forking(): return os.fork()
+    child = forking()
+    if child == 0:
+        os._exit(0 if forking.state()["running"] == 0 else 1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), forking.state()["running"])
+    """
+    )
+    assert (ended.out, ended.err) == ("0 0\n", "")
+
+
 @pytest.mark.parametrize("options", ["", "timeout=30", "middleware=[nothing_special]", "concurrency=1, record=False"])
 @pytest.mark.parametrize(
     "kept", ["stream = items(); next(stream)", "stream = [items()]; next(stream[0]); stream.append(stream)"]

@@ -1,6 +1,8 @@
 """One tool shared by threads and event loops: counts stay exact, and nobody waits for ever."""
 
 import asyncio
+import contextlib
+import sys
 import threading
 from itertools import chain
 
@@ -113,6 +115,29 @@ def test_a_slot_handed_to_a_loop_that_was_closed_goes_to_the_next_in_the_queue()
     last.join(SOON)
     holder.join(SOON)
     assert (outcomes, left_behind.done()) == (["done"], False)
+
+
+@pytest.fixture
+def _restless_threads():
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns so often that they meet everywhere
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_restless_threads")
+def test_a_slot_handed_over_just_as_its_waiter_gives_up_is_not_lost():
+    # With waits as short as the bodies, the two meet again and again.
+    tool = guard(lambda: None, name="tool", concurrency=ConcurrencyConfig(1, max_wait=0.00005))
+
+    def hurry(_):
+        for _ in range(300):
+            with contextlib.suppress(ConcurrencyLimitError):
+                tool()
+
+    in_threads(6, hurry)
+    assert (tool.state()["running"], tool.state()["waiting"]) == (0, 0)
+    tool()
 
 
 def test_twenty_threads_and_two_hundred_tasks_run_exactly_as_many_bodies_as_are_paid_for():

@@ -14,7 +14,7 @@ from agentguard import (
     guard,
 )
 from agentguard.errors import BudgetExceededError, CircuitOpenError, ConcurrencyLimitError
-from agentguard.middleware import CLASSIC_ORDER, MiddlewarePipeline
+from agentguard.middleware import MiddlewarePipeline
 from agentguard.testing import run_virtual
 from tests.core.ways_to_call import WAYS
 
@@ -173,25 +173,33 @@ def test_a_tool_may_call_itself_up_to_its_own_limits(way):
 
 
 def test_a_call_that_ran_once_is_paid_for_although_its_second_attempt_never_began():
-    """In the classic order the budget is outside of the retries, and judges the call, not the attempt."""
+    """With the budget outside of the retries, it judges the call and not the attempt."""
     bodies = []
 
-    async def body():
+    async def body(fails):
         bodies.append(1)
-        raise OSError("down")
+        await asyncio.sleep(1.0)
+        if fails:
+            raise OSError("down")
 
-    budget = BudgetConfig(max_calls_per_session=1)
-    config = GuardConfig(budget=budget, retry=RetryConfig(max_retries=1, initial_delay=10.0, jitter=False))
-    pipeline = MiddlewarePipeline(config, order=CLASSIC_ORDER)
+    config = GuardConfig(
+        budget=BudgetConfig(max_calls_per_session=2),
+        retry=RetryConfig(max_retries=1, initial_delay=1.0, jitter=False),
+        concurrency=ConcurrencyConfig(1, max_wait=100.0),
+    )
+    pipeline = MiddlewarePipeline(config, order=("Budget", "Retry", "Concurrency"))
 
     async def main():
-        task = asyncio.create_task(pipeline.execute(body))
-        await asyncio.sleep(5.0)
+        task = asyncio.create_task(pipeline.execute(body, (True,)))
+        await asyncio.sleep(1.5)
+        other = asyncio.create_task(pipeline.execute(body, (False,)))  # has the slot when the second attempt wants it
+        await asyncio.sleep(0.8)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await other
         with pytest.raises(BudgetExceededError):
-            await pipeline.execute(body)
+            await pipeline.execute(body, (False,))
 
     run_virtual(main())
-    assert len(bodies) == 1
+    assert len(bodies) == 2

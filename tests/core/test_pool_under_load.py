@@ -1,12 +1,15 @@
 """Blocking tools by the thousand, and hung ones by the dozen."""
 
 import asyncio
+import sys
 import threading
 import time
+from contextvars import copy_context
 
 import pytest
 
 from agentguard import guard
+from agentguard.core.pool import Job, Tally, ThreadPool
 from agentguard.errors import CallTimedOutError
 from tests.core.programs import run_program
 
@@ -113,3 +116,33 @@ def test_a_hung_tool_that_nobody_waits_for_any_more_does_not_delay_the_end_of_th
     """)
     assert (ended.err, ended.code) == ("", 0)
     assert ended.seconds < 10
+
+
+def test_time_outs_that_meet_the_end_of_their_bodies_lose_no_thread_and_count_none_twice():
+    pool, hung = ThreadPool(3), Tally()
+    pause = threading.Event()
+
+    async def one():
+        try:
+            async with asyncio.timeout(0.0005):
+                return await pool.run(Job(copy_context(), hung, pause.wait, 0.0004))
+        except TimeoutError:
+            return None
+
+    async def main():
+        for _ in range(100):
+            await asyncio.gather(*(one() for _ in range(6)))
+        async with asyncio.timeout(10):
+            while hung.count:
+                await asyncio.sleep(0.001)
+            # As many jobs at once as the pool has threads: they wait for each other.
+            meeting = threading.Barrier(3)
+            await asyncio.gather(*(pool.run(Job(copy_context(), hung, meeting.wait, 10)) for _ in range(3)))
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        asyncio.run(main())
+    finally:
+        sys.setswitchinterval(usual)
+    assert hung.count == 0

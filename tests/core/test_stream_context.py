@@ -48,6 +48,23 @@ def test_what_a_step_sets_is_there_in_the_next_one_by_acall(options):
     assert asyncio.run(main()) == ["inside", "inside", "nowhere"]
 
 
+async def somewhere(ctx, next):
+    token = place.set("in the middleware")
+    result = await next(ctx)
+    place.reset(token)
+    return result
+
+
+def test_what_an_async_middleware_sets_lasts_over_the_steps_of_a_stream(options):
+    def items():
+        yield 1
+        yield 2
+
+    tool = guard(items, **{**options, "middleware": [somewhere]})
+    assert list(tool()) == [1, 2]
+    assert place.get() == "nowhere"
+
+
 def test_what_a_step_in_a_thread_sets_does_not_leak_into_the_consumer():
     async def main():
         async for _ in await guard(setting).acall():

@@ -30,7 +30,7 @@ async def await_here(call: ToolCall) -> ToolResult:
     now = call.runtime.now
     token = CURRENT.set(call)
     call.started_at = started = now()
-    call.has_run = True
+    call.bodies += 1
     try:
         value = await call.target.fn(*call.args, **call.kwargs)
     finally:
@@ -43,7 +43,7 @@ async def call_here(call: ToolCall) -> ToolResult:
     now = call.runtime.now
     token = CURRENT.set(call)
     call.started_at = started = now()
-    call.has_run = True
+    call.bodies += 1
     try:
         value = call.target.fn(*call.args, **call.kwargs)
     except StopIteration as stop:
@@ -62,10 +62,11 @@ async def hand_over(call: ToolCall) -> ToolResult:
     pool replaces its thread. A function that returns an awaitable is awaited on the caller's loop.
     """
     job = Job(copy_context(), call.target.hung, timed_body, call)
+    bodies_before = call.bodies
     try:
         value, elapsed = await POOL.run(job)
     except BaseException:
-        note_start(call, job)
+        note_start(call, job, bodies_before)
         raise
     if hasattr(type(value), "__await__"):
         return await _await_rest(call, value, elapsed)
@@ -78,11 +79,11 @@ async def refuse_here(call: ToolCall) -> ToolResult:
     raise ConfigError(msg)
 
 
-def note_start(call: ToolCall, job: Job) -> None:
+def note_start(call: ToolCall, job: Job, bodies_before: int) -> None:
     """Take a job that was given up in a thread's hands, just before its first line, for a body that has started."""
-    if job.is_started and call.started_at is None:
+    if job.is_started and call.bodies == bodies_before:
         call.started_at = call.runtime.now()
-        call.has_run = True
+        call.bodies += 1
 
 
 def timed_body(call: ToolCall) -> tuple[Any, float]:
@@ -90,7 +91,7 @@ def timed_body(call: ToolCall) -> tuple[Any, float]:
     CURRENT.set(call)
     now = call.runtime.now
     call.started_at = started = now()
-    call.has_run = True
+    call.bodies += 1
     try:
         value = call.target.fn(*call.args, **call.kwargs)
     except StopIteration as stop:

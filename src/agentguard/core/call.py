@@ -36,10 +36,9 @@ class ToolCall:
     deadline: float | None = None
     """Monotonic time by which the whole call must have ended; None without a total time-out."""
     started_at: float | None = None
-    """Monotonic time at which the current attempt's body started; None until then. So a refusal or an error with None
-    here means that the tool did not run."""
-    has_run: bool = False
-    """Whether the tool's body has ever started, in this attempt or an earlier one: its effects may have happened."""
+    """Monotonic time at which the current attempt's body started; None until then."""
+    bodies: int = 0
+    """How often the tool's body has started: 0 means that the tool did not run, and nothing can have happened."""
     items: int = 0
     """How many items a generator tool has handed out."""
     item_checks: tuple[Callable[[Any], Any], ...] = ()
@@ -150,6 +149,11 @@ class ToolCall:
     @metadata.setter
     def metadata(self, metadata: dict[str, Any]) -> None:
         self._metadata = metadata
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the tool's body has ever started, in this attempt or an earlier one, and may have had effects."""
+        return self.bodies > 0
 
     @property
     def arguments(self) -> dict[str, Any]:

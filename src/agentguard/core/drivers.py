@@ -23,8 +23,8 @@ def drive(begin: Begin) -> Generator[Any, Any, Any]:
                 item = advance(argument)
             except StopIteration as done:
                 return done.value.return_value
-            except StoppedEarly:
-                return None
+            except StoppedEarly as stopped:
+                return stopped.value
             if type(item) is not Item:
                 chain.close()
                 raise RuntimeError(SUSPENDED)

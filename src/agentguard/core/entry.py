@@ -80,8 +80,8 @@ def stream_through_portal(choose: Choose, call: ToolCall) -> Generator[Any, Any,
             except StreamEnded as ended:
                 result: ToolResult = ended.args[0]
                 return result.return_value
-            except StoppedEarly:
-                return None
+            except StoppedEarly as stopped:
+                return stopped.value
             try:
                 argument = yield item.value
                 advance = steps.send

@@ -126,6 +126,9 @@ class StoppedEarly(BaseException):
     (`gen_throw` in Objects/genobject.c), and then no clean-up could await anything.
     """
 
+    value: Any = None
+    """What the tool's generator returned when it was closed, for `close()` on Python 3.13 and later."""
+
 
 def is_refusal_of(error: BaseException, call: ToolCall) -> bool:
     """Whether `error` refused this very call. A nested tool's refusal is an ordinary failure of the outer tool."""

@@ -135,8 +135,9 @@ class _HandingOver:
         seconds = self._seconds
         if call.deadline is not None:
             seconds = min(seconds, call.deadline - call.runtime.now())
+        bodies_before = call.bodies
         if not POOL.run_blocking(job, seconds):
-            note_start(call, job)
+            note_start(call, job, bodies_before)
             raise CallTimedOutError(
                 tool_name=call.tool_name,
                 call_id=call.call_id,

@@ -45,7 +45,7 @@ class _Steps(Protocol):
 
     async def send(self, value: Any) -> Any: ...
     async def throw(self, error: BaseException) -> Any: ...
-    async def close(self) -> None: ...
+    async def close(self) -> Any: ...
 
 
 async def call_here(call: ToolCall) -> ToolResult:
@@ -71,7 +71,7 @@ async def call_elsewhere(call: ToolCall, run: Callable[[Job], Awaitable[Any]]) -
 async def _hand_out(call: ToolCall, steps: _Steps) -> ToolResult:
     now = call.runtime.now
     call.started_at = now()
-    call.has_run = True
+    call.bodies += 1
     spent = 0.0
     advance: Coroutine[Any, Any, Any] = steps.send(None)
     while True:
@@ -89,8 +89,8 @@ async def _hand_out(call: ToolCall, steps: _Steps) -> ToolResult:
         call.items += 1
         try:
             sent = await Item(value)
-        except StoppedEarly:
-            await _close(call, steps)
+        except StoppedEarly as stopped:
+            stopped.value = await _close(call, steps)
             raise
         except BaseException as error:  # noqa: BLE001 - what the consumer throws in belongs to the tool
             advance = steps.throw(error)
@@ -109,10 +109,10 @@ async def _checked(call: ToolCall, steps: _Steps, value: Any) -> Any:
     return value
 
 
-async def _close(call: ToolCall, steps: _Steps) -> None:
+async def _close(call: ToolCall, steps: _Steps) -> Any:
     token = CURRENT.set(call)
     try:
-        await steps.close()
+        return await steps.close()
     finally:
         leave(token, call)
 
@@ -136,8 +136,8 @@ class _Inline:
             # Here and below: an exception whose traceback holds this frame would be held by it.
             del error
 
-    async def close(self) -> None:
-        self._generator.close()
+    async def close(self) -> Any:
+        return self._generator.close()
 
 
 class _Elsewhere:
@@ -156,8 +156,8 @@ class _Elsewhere:
         finally:
             del error
 
-    async def close(self) -> None:
-        await self._step(self._generator.close)
+    async def close(self) -> Any:
+        return await self._step(self._generator.close)
 
     async def _step(self, fn: Callable[..., Any], *args: Any) -> Any:
         if self._context is None:

@@ -35,6 +35,13 @@ class Kind(Enum):
     ASYNC_GENERATOR = "async generator function"
 
 
+_TESTS: tuple[tuple[Callable[[Any], bool], Kind], ...] = (
+    (inspect.isasyncgenfunction, Kind.ASYNC_GENERATOR),
+    (inspect.iscoroutinefunction, Kind.COROUTINE),
+    (inspect.isgeneratorfunction, Kind.GENERATOR),
+)
+
+
 class Target:
     """One callable and the facts about it that every call shares. Immutable."""
 
@@ -62,7 +69,7 @@ class Target:
         """The name that models, traces and errors use."""
         self.effect = effect
         """What a call does to the world; None is undeclared, and read as `write` wherever that is safer."""
-        self.kind = _kind_of(self.inner)
+        self.kind = _kind_of(fn, self.inner)
         """Which of the four kinds it is."""
         self.is_async = self.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR)
         """Whether the body needs an event loop."""
@@ -148,13 +155,11 @@ def _name_of(fn: Any) -> str:
     return getattr(fn, "__name__", None) or type(fn).__name__
 
 
-def _kind_of(fn: Any) -> Kind:
-    if inspect.isasyncgenfunction(fn):
-        return Kind.ASYNC_GENERATOR
-    if inspect.iscoroutinefunction(fn):
-        return Kind.COROUTINE
-    if inspect.isgeneratorfunction(fn):
-        return Kind.GENERATOR
+def _kind_of(*ways_to_ask: Any) -> Kind:
+    """The kind by the callable itself, which may be marked (an AsyncMock is), else by the function inside of it."""
+    for is_kind, kind in _TESTS:
+        if any(map(is_kind, ways_to_ask)):
+            return kind
     return Kind.FUNCTION
 
 

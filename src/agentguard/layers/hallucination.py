@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
@@ -11,6 +11,9 @@ from agentguard.core.config import ResponseProfile
 from agentguard.core.result import ToolResult
 from agentguard.core.streams import check_items
 from agentguard.errors import ConfigError, HallucinationError
+
+if TYPE_CHECKING:
+    from agentguard.policies.response import Signal
 
 _WRONG_SCHEMA = 1.0
 """The developer wrote down what an answer is; one that breaks it is not one."""
@@ -35,34 +38,52 @@ class HallucinationMiddleware(Layer):
         self.settings = profile
         self._signal = Signal
         self._check = ResponseCheck(profile)
-        self._schema_problem = None if profile.json_schema is None else _schema_checker(profile.json_schema)
+        self._signals_of = (
+            self._check.signals
+            if profile.json_schema is None
+            else self._with_schema(_schema_checker(profile.json_schema))
+        )
 
     def link(self, inner: Handler, /) -> Handler:
         """Run the call and look at the answer."""
-        verify = self._verified
+        signals_of = self._signals_of
 
         async def verified(call: ToolCall) -> ToolResult:
             if call.target.is_stream:
-                return await check_items(inner, call, lambda item: self._verified(call, item, None))
+                return await check_items(inner, call, lambda item: self._checked_item(call, item))
             result = await inner(call)
-            verify(call, result.return_value, result.execution_time * 1000.0)
+            signals = signals_of(result.return_value, result.execution_time * 1000.0)
+            if signals:
+                self._judge(call, signals)
             return result
 
         return verified
 
-    def _verified(self, call: ToolCall, value: Any, execution_time_ms: float | None) -> Any:
-        signals = self._check.signals(value, execution_time_ms)
-        if self._schema_problem is not None and (problem := self._schema_problem(value)) is not None:
-            signals = [*signals, self._signal("json_schema", _WRONG_SCHEMA, problem)]
-        if signals and (score := self._check.score(signals)) >= self._check.threshold:
-            signals = sorted(signals, key=lambda signal: -signal.score)
+    def _checked_item(self, call: ToolCall, item: Any) -> Any:
+        if signals := self._signals_of(item, None):
+            self._judge(call, signals)
+        return item
+
+    def _judge(self, call: ToolCall, signals: list[Signal]) -> None:
+        score = self._check.score(signals)
+        if score >= self._check.threshold:
+            strongest_first = sorted(signals, key=lambda signal: -signal.score)
             raise HallucinationError(
                 tool_name=call.tool_name,
                 call_id=call.call_id,
                 score=score,
-                signals=tuple(signal.text for signal in signals),
+                signals=tuple(signal.text for signal in strongest_first),
             )
-        return value
+
+    def _with_schema(self, problem_of: Callable[[Any], str | None]) -> Callable[[Any, float | None], list[Signal]]:
+        """The signs of the profile, and what is wrong by its JSON Schema."""
+
+        def signals_of(value: Any, execution_time_ms: float | None) -> list[Signal]:
+            signals = self._check.signals(value, execution_time_ms)
+            problem = problem_of(value)
+            return signals if problem is None else [*signals, self._signal("json_schema", _WRONG_SCHEMA, problem)]
+
+        return signals_of
 
 
 def _schema_checker(schema: Mapping[str, object]) -> Callable[[Any], str | None]:

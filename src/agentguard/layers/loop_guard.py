@@ -64,7 +64,12 @@ class LoopGuardMiddleware(Layer):
                 if call.has_run:
                     self._conclude(history, sighting, (type(error), _text_of(error)))
                 raise
-            self._conclude(history, sighting, spelling(result.return_value))
+            digest = spelling(result.return_value)
+            LOCK.acquire()
+            try:
+                history.conclude(sighting, digest)
+            finally:
+                LOCK.release()
             return result
 
         return watched

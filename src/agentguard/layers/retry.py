@@ -13,7 +13,7 @@ from agentguard.core.config import RetryConfig
 from agentguard.core.result import ToolResult, is_refusal_of
 from agentguard.errors import CallTimedOutError, HallucinationError
 from agentguard.policies.backoff import Backoff, is_throttle, retry_after_of
-from agentguard.policies.quota import RetryQuota
+from agentguard.policies.quota import CAPACITY, RetryQuota
 from agentguard.state.lock import LOCK
 
 _PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
@@ -41,33 +41,39 @@ class RetryMiddleware(Layer):
 
     def link(self, inner: Handler, /) -> Handler:
         """Run `inner` until it succeeds, or trying again makes no sense."""
+        asks_about_results = self._retry_on_result is not None
 
         async def retried(call: ToolCall) -> ToolResult:
             cost = 0
             while True:
+                bodies_before = call.bodies
                 try:
                     result = await inner(call)
                 except Exception as error:
-                    pause = self._pause_after(call, error)
+                    pause = self._pause_after(call, error) if call.bodies > bodies_before else None
                     if pause is None:
                         raise
                 else:
-                    pause = await self._pause_after_result(call, result)
+                    pause = await self._pause_after_result(call, result) if asks_about_results else None
                     if pause is None:
                         self._settle(cost)
                         return result
                 delay, cost = pause
-                call.note("retry_delay", delay)
-                try:
-                    await call.runtime.sleep(delay)
-                except BaseException:
-                    # Cancelled in the pause: the retry was paid for and is not made.
-                    self._give_back(cost)
-                    raise
-                call.attempt += 1
-                call.started_at = None
+                await self._wait(call, delay, cost)
 
         return retried
+
+    async def _wait(self, call: ToolCall, delay: float, cost: int) -> None:
+        """Make the pause, and get ready for the next attempt."""
+        call.note("retry_delay", delay)
+        try:
+            await call.runtime.sleep(delay)
+        except BaseException:
+            # Cancelled in the pause: the retry was paid for and is not made.
+            self._give_back(cost)
+            raise
+        call.attempt += 1
+        call.started_at = None
 
     def reset(self) -> None:
         """Fill the quota."""
@@ -77,7 +83,7 @@ class RetryMiddleware(Layer):
 
     def _pause_after(self, call: ToolCall, error: Exception) -> tuple[float, int] | None:
         """Seconds to wait and what the retry costs; None to give up."""
-        if call.started_at is None or not self._is_retryable(call, error):
+        if not self._is_retryable(call, error):
             return None
         return self._pause(call, retry_after_of(error, wall_now=time.time()), throttled=is_throttle(error))
 
@@ -107,7 +113,8 @@ class RetryMiddleware(Layer):
         """A call succeeded: its last retry is given back, or the quota refills a little."""
         if cost:
             self._give_back(cost)
-        elif self._quota is not None:
+        # A full quota gains nothing; read without the lock, because a token more or less does not matter.
+        elif self._quota is not None and self._quota.tokens < CAPACITY:
             with LOCK:
                 self._quota.first_try_succeeded()
 

@@ -24,7 +24,7 @@ from agentguard.core.target import Kind, Target
 from agentguard.errors import ConfigError, InvalidInputError, InvalidOutputError
 
 if TYPE_CHECKING:
-    from agentguard.policies.schema import ReturnSchema
+    from agentguard.policies.schema import ReturnSchema, SchemaMismatch
 
 _STREAMS = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator)
 
@@ -108,9 +108,7 @@ class ValidationMiddleware(Layer):
             try:
                 schema.check(value)
             except SchemaMismatch as mismatch:
-                raise InvalidOutputError(
-                    mismatch.message, tool_name=call.tool_name, call_id=call.call_id, path=mismatch.path
-                ) from None
+                raise _invalid_output(call, mismatch) from None
             return value
 
         from agentguard.policies.schema import SchemaMismatch  # noqa: PLC0415 - as above
@@ -120,7 +118,10 @@ class ValidationMiddleware(Layer):
             if call.target.is_stream:
                 return await check_items(inner, call, lambda item: check(schema, item, call))
             result = await inner(call)
-            check(schema, result.return_value, call)
+            try:
+                schema.check(result.return_value)
+            except SchemaMismatch as mismatch:
+                raise _invalid_output(call, mismatch) from None
             return result
 
         return checked
@@ -137,6 +138,10 @@ class ValidationMiddleware(Layer):
         if schemas is None:
             schemas = target.compiled[self.name] = _Schemas(target)
         return schemas
+
+
+def _invalid_output(call: ToolCall, mismatch: SchemaMismatch) -> InvalidOutputError:
+    return InvalidOutputError(mismatch.message, tool_name=call.tool_name, call_id=call.call_id, path=mismatch.path)
 
 
 class _Schemas:

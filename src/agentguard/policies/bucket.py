@@ -55,7 +55,8 @@ class RateLimit:
 
     def take_now(self, now: float) -> float | None:
         """Like `take` when the call may start at once; None, and nothing is taken, when it would have to wait."""
-        return None if self._due() > now + SLACK else self._book(now, now)
+        due = self._due() if self._logs else max(self._next, self._latest)
+        return None if due > now + SLACK else self._book(now, now)
 
     def give_back(self, start: float) -> None:
         """Undo a `take` whose call did not run; `start` is what it returned.

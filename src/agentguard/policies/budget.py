@@ -136,7 +136,11 @@ class Ledger:
         if account is None:
             # Not opened for a refused call, so that refusals under new keys cannot crowd out sessions.
             return self._book(self._open(key), amount) if self._excess(_EMPTY, amount) is None else None
-        if self._excess(account, amount) is not None:
+        if amount is not None and account.calls < self._max_calls and amount <= self._max_call:
+            # What nearly every call goes through: `_excess`, written out, because each further call costs 0.05 us.
+            if account.spent + account.reserved + amount > self._max_money:
+                return None
+        elif self._excess(account, amount) is not None:
             return None
         self._accounts.move_to_end(key)
         return self._book(account, amount)
@@ -164,7 +168,9 @@ class Ledger:
         if account is None:
             return False
         reservation._account = None
-        _end(account, amount)
+        account.in_flight -= 1
+        # As in `release`.
+        account.reserved = account.reserved - amount if account.in_flight else 0.0
         account.spent += spent
         if account.spent < self._alert_money or account.alerted:
             return False
@@ -176,7 +182,9 @@ class Ledger:
         account = reservation._account
         if account is not None:
             reservation._account = None
-            _end(account, reservation.amount)
+            account.in_flight -= 1
+            # With nothing in flight nothing is reserved; set, not subtracted, so that rounding cannot add up.
+            account.reserved = account.reserved - reservation.amount if account.in_flight else 0.0
             account.calls -= 1
 
     def reset(self) -> None:
@@ -229,12 +237,6 @@ class Ledger:
 
 
 _EMPTY: Final = _Account()  # stands for a session not seen yet; never written to
-
-
-def _end(account: _Account, amount: float) -> None:
-    account.in_flight -= 1
-    # With nothing in flight nothing is reserved; set, not subtracted, so that rounding cannot add up.
-    account.reserved = account.reserved - amount if account.in_flight else 0.0
 
 
 def _with_slack(limit: float | None) -> float:

@@ -21,14 +21,29 @@ def spelling(value: Any) -> object:
     does not know) equals nothing but itself: to take two unlike calls for one would stop an agent that makes progress.
     Never raises.
     """
-    if type(value) is str and len(value) <= _SHORT:
+    kind = type(value)
+    if kind is str and len(value) <= _SHORT:
         # Marked, so that the text "1" is not the number 1.
         return "text", value
+    if kind is dict and _is_simple(value):
+        # The usual arguments: the pairs themselves, in a third of the time that encoding takes.
+        return tuple(value.items()) if len(value) < 2 else tuple(sorted(value.items()))  # noqa: PLR2004 - no order
     try:
         text = to_json(_sorted(value, _DEEPEST))
     except Exception:  # noqa: BLE001 - foreign objects may raise anything when they are encoded
         return object()
     return text if len(text) <= _SHORT else blake2b(text, digest_size=16).digest()
+
+
+def _is_simple(arguments: dict[Any, Any]) -> bool:
+    """Whether equal arguments are those whose values are equal: short texts, whole numbers and None. Not so floats and
+    booleans, for `1 == 1.0 == True`.
+    """
+    for name, value in arguments.items():
+        kind = type(value)
+        if type(name) is not str or not (kind is int or value is None or (kind is str and len(value) <= _SHORT)):
+            return False
+    return True
 
 
 def _sorted(value: Any, levels: int) -> Any:

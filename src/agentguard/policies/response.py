@@ -80,9 +80,9 @@ class ResponseCheck:
         """
         found: list[Signal] = []
         # Only ASCII: for a text with a lone surrogate the engine says "no" as well.
-        if self._is_plain and type(value) is str and len(value) <= MAX_TEXT and value.isascii():
-            if not _is_suspicious(value):
-                return found
+        is_short_ascii = self._is_plain and type(value) is str and len(value) <= MAX_TEXT and value.isascii()
+        if is_short_ascii and not _is_suspicious(value):
+            return found
         try:
             self._look(value, execution_time_ms, found)
         except Exception as error:  # noqa: BLE001 - answers are foreign objects; one that cannot be read is doubtful

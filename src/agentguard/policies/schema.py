@@ -89,6 +89,7 @@ class ArgumentSchema:
         )
         self._parameters = tuple(parameters)
         self._is_secret = is_secret
+        self._fills = any(not (p.omittable or p.required) for p in parameters)
         self._omittable = tuple(parameter.name for parameter in parameters if parameter.omittable)
         self._positional = [p.name for p in parameters if p.kind in {Kind.POSITIONAL_ONLY, Kind.POSITIONAL_OR_KEYWORD}]
         self._named = [p.name for p in parameters if p.kind in {Kind.POSITIONAL_OR_KEYWORD, Kind.KEYWORD_ONLY}]
@@ -134,9 +135,9 @@ class ArgumentSchema:
         except (ValidationError, RecursionError) as error:
             mismatch = self._mismatch(error)
         else:
-            if len(cast[0]) == len(args) and len(cast[1]) == len(kwargs):
-                return cast
-            return self._as_given(cast, args, kwargs)
+            if len(cast[1]) != len(kwargs) or self._fills:
+                return self._as_given(cast, args, kwargs)
+            return cast if len(cast[0]) == len(args) else (cast[0][: len(args)], cast[1])
         raise mismatch
 
     def cast_noting(
@@ -186,6 +187,9 @@ class ArgumentSchema:
                 if cast_kwargs.get(name) is OMITTED:
                     del cast_kwargs[name]
         if len(cast_args) != len(args):
+            if not self._fills:
+                # What was given by position comes first, and all that follows was omitted.
+                return cast_args[: len(args)], cast_kwargs
             return tuple(value for value in cast_args if value is not OMITTED), cast_kwargs
         return cast
 

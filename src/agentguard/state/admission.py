@@ -8,7 +8,7 @@ from typing import Any
 from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.result import ToolResult
-from agentguard.errors import OutputRejected
+from agentguard.errors import CallRejected, OutputRejected
 from agentguard.state.budget_gate import BudgetGate
 from agentguard.state.gate import WAIT, Afterwards, Gate, Outcome, Overruled
 from agentguard.state.lock import LOCK, TURN
@@ -40,17 +40,21 @@ class Admission(Layer):
         is_priced = self._budget is not None
 
         async def admitted(call: ToolCall) -> ToolResult:
-            # Also of a second run that the user's own middleware makes: what ends it before its body has not run.
-            call.started_at = None
+            # Counted from here, because an order may put retries further in, and the user's own middleware may run the
+            # rest twice: what was granted is spent if a body has started since.
+            bodies_before = call.bodies
             grants = admit(call)
             if len(grants) < count:
                 await self._queue(call, grants)
             try:
                 result = await inner(call)
             except BaseException as error:
-                give_back(call, grants, _outcome_of(error, call), None)
+                outcome = _outcome_of(error, call) if call.bodies > bodies_before else "unused"
+                give_back(call, grants, outcome, None)
                 raise
-            if is_priced:
+            if call.bodies == bodies_before:
+                give_back(call, grants, "unused", None)
+            elif is_priced:
                 self._settle(call, grants, result)
             else:
                 give_back(call, grants, "success", None)
@@ -66,6 +70,7 @@ class Admission(Layer):
         try:
             # By hand, here and below: a `with` costs twice as much as the lock itself.
             LOCK.acquire()
+            is_nested = TURN.is_taken
             TURN.is_taken = True
             try:
                 now = call.runtime.now()
@@ -75,12 +80,13 @@ class Admission(Layer):
                         break
                     grants.append(grant)
             finally:
-                TURN.is_taken = False
-                if TURN.deferred:
+                # Nested: a clean-up that the garbage collector runs inside a decision may itself call a guarded tool.
+                TURN.is_taken = is_nested
+                if TURN.deferred and not is_nested:
                     TURN.catch_up()
                 LOCK.release()
         except BaseException:
-            self._give_back(call, grants, "neutral", None)
+            self._give_back(call, grants, "unused", None)
             raise
         if self._may_warn and len(grants) == len(self.gates):
             _warn(call, grants)
@@ -92,7 +98,7 @@ class Admission(Layer):
             for gate in self.gates[len(grants) :]:
                 grants.append(await self._wait_at(gate, call))  # noqa: PERF401 - what was granted must be known if it fails
         except BaseException:
-            self._give_back(call, grants, "neutral", None)
+            self._give_back(call, grants, "unused", None)
             raise
         with LOCK:
             for gate, grant in zip(self.gates, grants, strict=True):
@@ -103,12 +109,14 @@ class Admission(Layer):
     async def _wait_at(self, gate: Gate, call: ToolCall) -> Any:
         estimate = None if self._budget is None else self._budget.estimate(call)
         with LOCK:
+            is_nested = TURN.is_taken
             TURN.is_taken = True
             try:
                 grant = gate.admit_locked(call, call.runtime.now(), estimate)
             finally:
-                TURN.is_taken = False
-                TURN.catch_up()
+                TURN.is_taken = is_nested
+                if not is_nested:
+                    TURN.catch_up()
         return await gate.queue(call) if grant is WAIT else grant
 
     def _settle(self, call: ToolCall, grants: list[Any], result: ToolResult) -> None:
@@ -146,12 +154,12 @@ class Admission(Layer):
 
 
 def _outcome_of(error: BaseException, call: ToolCall) -> Outcome:
-    """What an attempt that raised says about the tool."""
-    if call.started_at is None or not isinstance(error, Exception):
-        # Refused further in, aborted by a hook, cancelled, or stopped early by its consumer.
+    """What an attempt that ran and raised says about the tool."""
+    if not isinstance(error, Exception):
+        # Cancelled, or stopped early by its consumer.
         return "neutral"
-    if isinstance(error, OutputRejected) and error.call_id == call.call_id:
-        # The tool answered; that the answer is not believed is no sign of an outage.
+    if isinstance(error, OutputRejected | CallRejected) and error.call_id == call.call_id:
+        # The tool answered, and is not believed; or an earlier attempt ran, and this one was refused further in.
         return "neutral"
     return "failure"
 

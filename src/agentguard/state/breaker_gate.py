@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from agentguard.core.call import ToolCall
@@ -18,7 +19,9 @@ class BreakerGate(Gate):
 
     def __init__(self, config: CircuitBreakerConfig) -> None:
         self.settings = config
-        self.breaker = shared("circuit breaker", config.shared_key, config, lambda: Breaker(config))
+        self.breaker = shared(
+            "circuit breaker", config.shared_key, replace(config, on_open="block"), lambda: Breaker(config)
+        )
         self.only_warns = config.on_open == "warn"
 
     def admit_locked(self, call: ToolCall, now: float, _estimate: float | None, /) -> Any:
@@ -43,9 +46,12 @@ class BreakerGate(Gate):
 
     def settle_locked(self, grant: Any, call: ToolCall, outcome: Outcome, now: float, _cost: float | None, /) -> None:
         """Tell the breaker how the attempt ended; a slow one is measured from the start of its body."""
-        if type(grant) is not Overruled:
-            duration = 0.0 if call.started_at is None else now - call.started_at
-            self.breaker.record(grant, outcome, now, duration)
+        if type(grant) is Overruled:
+            return
+        if outcome == "unused" or call.started_at is None:
+            self.breaker.record(grant, "neutral", now, 0.0)
+        else:
+            self.breaker.record(grant, outcome, now, now - call.started_at)
 
     def reading_locked(self, _session_id: str | None, now: float, /) -> dict[str, Any]:
         """The state, and seconds until a call may pass."""

@@ -79,11 +79,11 @@ class BudgetGate(Gate):
         )
 
     def settle_locked(
-        self, grant: Any, call: ToolCall, _outcome: Outcome, _now: float, cost: float | None, /
+        self, grant: Any, call: ToolCall, outcome: Outcome, _now: float, cost: float | None, /
     ) -> Afterwards | None:
         """Book the cost of an attempt whose body started; give the rest back."""
         reservation: Reservation = grant.grant if type(grant) is Overruled else grant
-        if call.started_at is None:
+        if outcome == "unused":
             self.ledger.release(reservation)
             return None
         try:

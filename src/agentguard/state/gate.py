@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from agentguard.core.call import ToolCall
 
-Outcome = Literal["success", "failure", "neutral"]
-"""What an attempt says about its tool; "neutral" says nothing: refused, cancelled, or not the tool's fault."""
+Outcome = Literal["success", "failure", "neutral", "unused"]
+"""What became of what was granted. "neutral" says nothing about the tool: cancelled, or its answer was not believed.
+"unused": no body has started, because the attempt was refused, aborted or answered on the way."""
 
 Afterwards = Callable[[], object]
 """Something to do once the lock is free."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from agentguard.core.call import ToolCall
@@ -18,7 +19,7 @@ class RateGate(Gate):
 
     def __init__(self, config: RateLimitConfig) -> None:
         self.settings = config
-        self.limit = shared("rate limit", config.shared_key, config, lambda: RateLimit(config))
+        self.limit = shared("rate limit", config.shared_key, replace(config, max_wait=0.0), lambda: RateLimit(config))
         self._max_wait = config.max_wait
 
     def admit_locked(self, call: ToolCall, now: float, _estimate: float | None, /) -> Any:
@@ -45,9 +46,9 @@ class RateGate(Gate):
         call.note("rate_limit_wait", wait)
         return start
 
-    def settle_locked(self, grant: Any, call: ToolCall, _outcome: Outcome, _now: float, _cost: float | None, /) -> None:
+    def settle_locked(self, grant: Any, call: ToolCall, outcome: Outcome, _now: float, _cost: float | None, /) -> None:
         """A token is spent once the body has started; else it goes back."""
-        if call.started_at is None:
+        if outcome == "unused":
             self.limit.give_back(grant)
 
     def reading_locked(self, _session_id: str | None, now: float, /) -> dict[str, Any]:
