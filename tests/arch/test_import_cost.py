@@ -15,7 +15,7 @@ ROUNDS = 9
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_modules(tmp_path_factory):
-    """Compile once, as an installed package is: where PYTHONDONTWRITEBYTECODE is set, every import would compile anew."""
+    """Compile once, as an installed package is: under PYTHONDONTWRITEBYTECODE every import would compile anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("pycache")))
