@@ -25,7 +25,7 @@ test:
 
 # The suite on the main Python only.
 quick: .venv/.installed
-	@$(PY) -m pytest -q $(TESTARGS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal $(TESTARGS)
 
 coverage: .venv/.installed
 	@$(PY) -m pytest -q --cov $(TESTARGS)

@@ -8,4 +8,6 @@ from hypothesis import settings
 settings.register_profile("default", deadline=None)
 # In continuous integration the same commit gives the same examples; finding new ones is the work of a developer's runs.
 settings.register_profile("ci", deadline=None, derandomize=True)
+# `scripts/run-tests` asks for this on every Python but the main one.
+settings.register_profile("few", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("ci" if {"CI", "AGENTGUARD_REQUIRE_SERVICES"} & os.environ.keys() else "default")

@@ -30,6 +30,7 @@ from agentguard.policies.annotations import core_schema_of
 from agentguard.policies.casting import NOTED
 from agentguard.policies.casting_profile import Casting
 from agentguard.policies.mismatch import describe, describe_call, first_change
+from agentguard.policies.nesting import is_too_deep
 from agentguard.policies.parameters import (
     OMITTED,
     Kind,
@@ -87,6 +88,10 @@ class ArgumentSchema:
             build_validator(arguments_schema(parameters, schemas, by_name=by_name), profile.definitions).validate_python
             for by_name in (False, True)
         )
+        if any(parameter.definitions for parameter in parameters):
+            # A recursive type, perhaps.
+            self._validate = _unless_too_deep(self._validate)
+            self._validate_named = _unless_too_deep(self._validate_named)
         self._parameters = tuple(parameters)
         self._is_secret = is_secret
         self._fills = any(not (p.omittable or p.required) for p in parameters)
@@ -256,6 +261,16 @@ class ReturnSchema:
 
 def _test_of(secret_names: Collection[str] | Callable[[str], bool]) -> Callable[[str], bool]:
     return secret_names if callable(secret_names) else frozenset(secret_names).__contains__
+
+
+def _unless_too_deep(validate: Callable[..., Any]) -> Callable[..., Any]:
+    def validate_shallow(arguments: Any, **options: Any) -> Any:
+        given = [*arguments.args, *(arguments.kwargs or {}).values()] if type(arguments) is ArgsKwargs else [arguments]
+        if is_too_deep(given):
+            raise RecursionError
+        return validate(arguments, **options)
+
+    return validate_shallow
 
 
 def _too_deep() -> SchemaMismatch:
