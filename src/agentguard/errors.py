@@ -15,7 +15,7 @@ AgentGuardError
       RateLimitedError
       BudgetExceededError
       ConcurrencyLimitError
-    CallTimedOutError (also TimeoutError) - the tool started and was given up
+    CallTimedOutError (also TimeoutError) - the time was up; the tool may have started
     OutputRejected - the tool ran, and what it returned is not let through
       InvalidOutputError
       HallucinationError
@@ -215,7 +215,7 @@ class ConcurrencyLimitError(_Unavailable):
     ) -> None:
         self.limit = limit
         super().__init__(
-            f"{tool_name!r} already has {limit} calls under way, which is its limit.",
+            f"{tool_name!r} already has as many calls under way as are allowed at once ({limit}).",
             tool_name=tool_name,
             call_id=call_id,
             retry_after=retry_after,
@@ -223,7 +223,7 @@ class ConcurrencyLimitError(_Unavailable):
 
 
 class CallTimedOutError(ToolExecutionError, TimeoutError):
-    """The tool started and did not end in time.
+    """The tool did not end in time, or the call's total time was up before it could start.
 
     `may_still_run` is True when its body could not be stopped (a blocking function in a thread, or a coroutine that
     ignores cancellation): its effects may still happen, so do not simply call it again.

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from agentguard import (
+    BudgetConfig,
     CallRejected,
     CallTimedOutError,
     CircuitBreakerConfig,
-    CircuitOpenError,
     HallucinationError,
     InvalidInputError,
     ResponseProfile,
@@ -93,7 +93,7 @@ def test_only_named_errors_are_retried_where_some_are_named(clock: FakeRuntime):
 def test_a_refusal_is_not_retried(call: Way, clock: FakeRuntime):
     body = Script(BoomError)
     tool = guard(body, retry=STEADY, circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
-    with pytest.raises(CircuitOpenError):
+    with pytest.raises(BoomError):  # the tool's own, for it has run
         call(tool)
     assert body.runs == 2
     assert len(clock.sleeps) == 2
@@ -102,9 +102,24 @@ def test_a_refusal_is_not_retried(call: Way, clock: FakeRuntime):
 def test_a_refusal_is_not_retried_even_where_everything_is_named(clock: FakeRuntime):
     config = RetryConfig(3, retryable_exceptions=(Exception,))
     tool = guard(Script(BoomError), retry=config, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
-    with pytest.raises(CircuitOpenError):
+    with pytest.raises(BoomError):
         tool()
     assert len(clock.sleeps) == 1
+
+
+def test_the_tools_own_error_is_untouched_when_a_later_attempt_is_refused(clock: FakeRuntime):
+    error = BoomError("mine")
+    tool = guard(Script(error), retry=STEADY, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
+    with pytest.raises(BoomError) as caught:
+        tool()
+    assert caught.value is error
+    assert (error.__cause__, error.__context__, error.__suppress_context__) == (None, None, False)
+
+
+def test_a_later_attempt_that_is_refused_leaves_the_result_of_the_one_before(clock: FakeRuntime):
+    retry = RetryConfig(3, retry_on_result=lambda result: result == "pending")
+    tool = guard(Script("pending"), retry=retry, budget=BudgetConfig(max_calls_per_session=2))
+    assert tool() == "pending"
 
 
 def test_a_nested_tools_refusal_is_retried(clock: FakeRuntime):

@@ -1,9 +1,8 @@
 """agentguard's own threads for blocking tools.
 
-asyncio's default executor has min(32, cpus + 4) threads: six hung tools there stop every later `to_thread`, DNS
-look-ups and with them every time-out (measured, `research/resilience.md` section 7). Threads here are daemons, so that
-a hung tool never delays the process's exit, and a thread that is given up is replaced, so that hung tools never shrink
-the pool.
+asyncio's default executor has min(32, cpus + 4) threads: six hung tools there stop every later `to_thread` and every
+DNS look-up, and with them every time-out (measured on two cores). Threads here are daemons, so that a hung tool never
+delays the process's exit, and a thread that is given up is replaced, so that hung tools never shrink the pool.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ _TESTS: tuple[tuple[Callable[[Any], bool], Kind], ...] = (
 
 
 class Target:
-    """One callable and the facts about it that every call shares. Immutable."""
+    """One callable and the facts about it that every call shares."""
 
     def __init__(
         self,

@@ -22,6 +22,9 @@ _PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, Not
 class RetryMiddleware(Layer):
     """Runs the rest of the chain again after a failure that may pass, with growing, jittered pauses.
 
+    When a later attempt is refused (the breaker has opened, the budget has ended), the outcome is what the attempt
+    before it came to: the tool's own exception, or its result.
+
     Never retried: this call's refusals, whatever failed before the body started, cancellation, programming errors
     (unless named in `retryable_exceptions`), a stream that has handed out an item, and a body that may still be running
     or whose answer was not believed unless the tool is declared `read` or `idempotent`. A pause that would pass the
@@ -45,21 +48,31 @@ class RetryMiddleware(Layer):
 
         async def retried(call: ToolCall) -> ToolResult:
             cost = 0
-            while True:
-                bodies_before = call.bodies
-                try:
-                    result = await inner(call)
-                except Exception as error:
-                    pause = self._pause_after(call, error) if call.bodies > bodies_before else None
+            last: Exception | ToolResult | None = None
+            try:
+                while True:
+                    bodies_before = call.bodies
+                    try:
+                        result = await inner(call)
+                    except Exception as error:
+                        pause = self._pause_after(call, error, has_run=call.bodies > bodies_before)
+                        if pause is None and (last is None or not is_refusal_of(error, call)):
+                            raise
+                        last = last if pause is None else error
+                    else:
+                        pause = await self._pause_after_result(call, result) if asks_about_results else None
+                        if pause is None:
+                            self._settle(cost)
+                            return result
+                        last = result
                     if pause is None:
-                        raise
-                else:
-                    pause = await self._pause_after_result(call, result) if asks_about_results else None
-                    if pause is None:
-                        self._settle(cost)
-                        return result
-                delay, cost = pause
-                await self._wait(call, delay, cost)
+                        # Refused, after an attempt that ran. Out here, so that the tool's own error gets no context.
+                        return _outcome_before(last)
+                    delay, cost = pause
+                    await self._wait(call, delay, cost)
+            finally:
+                # An exception whose traceback holds this frame would be held by it.
+                last = None
 
         return retried
 
@@ -81,9 +94,9 @@ class RetryMiddleware(Layer):
             with LOCK:
                 self._quota.reset()
 
-    def _pause_after(self, call: ToolCall, error: Exception) -> tuple[float, int] | None:
+    def _pause_after(self, call: ToolCall, error: Exception, *, has_run: bool) -> tuple[float, int] | None:
         """Seconds to wait and what the retry costs; None to give up."""
-        if not self._is_retryable(call, error):
+        if not has_run or not self._is_retryable(call, error):
             return None
         return self._pause(call, retry_after_of(error, wall_now=time.time()), throttled=is_throttle(error))
 
@@ -133,3 +146,14 @@ class RetryMiddleware(Layer):
         if self._kinds:
             return isinstance(error, self._kinds)
         return not isinstance(error, _PROGRAMMING_ERRORS)
+
+
+def _outcome_before(last: Exception | ToolResult | None) -> ToolResult:
+    """What the attempt before a refused one came to: a `CallRejected` would say that the tool has not run."""
+    if isinstance(last, ToolResult):
+        return last
+    try:
+        raise last  # type: ignore[misc]  # there was an attempt, and it gave no result
+    finally:
+        # As in `retried`.
+        del last

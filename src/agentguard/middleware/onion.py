@@ -89,6 +89,13 @@ class Onion:
         return "\n".join(f"{name}{f'({settings})' if settings else ''}" for name, settings in map(_line, self.stages))
 
 
+def target_of(fn: Any, config: GuardConfig) -> Target:
+    """What `config` makes of `fn`. Raises `ConfigError` when it is not callable."""
+    timing = config.timeout_settings
+    is_inline = timing is not None and timing.isolation == "inline"
+    return Target(fn, name=config.name, effect=config.effect, is_inline=is_inline)
+
+
 def _line(middleware: Middleware) -> tuple[str, object]:
     if isinstance(middleware, Layer):
         return middleware.name, middleware.settings
@@ -139,8 +146,8 @@ def _check_available(config: GuardConfig) -> None:
     if config.approval_settings not in (None, False):
         msg = "approval is not available in this version of agentguard; the tool would run without being approved"
         raise ConfigError(msg)
-    if config.durability == "fsync":
-        msg = "durability='fsync' is not available in this version of agentguard"
+    if config.durability != "buffered":
+        msg = f"durability={config.durability!r} is not available in this version of agentguard; it has 'buffered'"
         raise ConfigError(msg)
 
 

@@ -15,7 +15,7 @@ from agentguard.core.result import ToolResult
 from agentguard.core.runtime import LOOP
 from agentguard.core.stages import stage_on_loop
 from agentguard.core.target import Target
-from agentguard.middleware.onion import Onion
+from agentguard.middleware.onion import Onion, target_of
 from agentguard.middleware.order import ORDER, Stage
 
 
@@ -76,4 +76,6 @@ class MiddlewarePipeline:
         return self._onion.explain()
 
     def _make_target(self, fn: Callable[..., Any]) -> Target:
-        return Target(fn, name=self.config.name, effect=self.config.effect)
+        target = target_of(fn, self.config)
+        self._onion.prepare(target)
+        return target

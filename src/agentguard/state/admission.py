@@ -68,10 +68,9 @@ class Admission(Layer):
         estimate = None if self._budget is None else self._budget.estimate(call)
         grants: list[Any] = []
         try:
-            # By hand, here and below: a `with` costs twice as much as the lock itself.
+            # `with TURN`, written out here and below: it would be a tenth of what a call with all layers costs.
             LOCK.acquire()
-            is_nested = TURN.is_taken
-            TURN.is_taken = True
+            TURN.depth += 1
             try:
                 now = call.runtime.now()
                 for admit in self._admits:
@@ -80,9 +79,8 @@ class Admission(Layer):
                         break
                     grants.append(grant)
             finally:
-                # Nested: a clean-up that the garbage collector runs inside a decision may itself call a guarded tool.
-                TURN.is_taken = is_nested
-                if TURN.deferred and not is_nested:
+                TURN.depth -= 1
+                if TURN.deferred and not TURN.depth:
                     TURN.catch_up()
                 LOCK.release()
         except BaseException:
@@ -100,7 +98,7 @@ class Admission(Layer):
         except BaseException:
             self._give_back(call, grants, "unused", None)
             raise
-        with LOCK:
+        with TURN:
             for gate, grant in zip(self.gates, grants, strict=True):
                 gate.begin_locked(grant, call.runtime.now())
         if self._may_warn:
@@ -108,15 +106,8 @@ class Admission(Layer):
 
     async def _wait_at(self, gate: Gate, call: ToolCall) -> Any:
         estimate = None if self._budget is None else self._budget.estimate(call)
-        with LOCK:
-            is_nested = TURN.is_taken
-            TURN.is_taken = True
-            try:
-                grant = gate.admit_locked(call, call.runtime.now(), estimate)
-            finally:
-                TURN.is_taken = is_nested
-                if not is_nested:
-                    TURN.catch_up()
+        with TURN:
+            grant = gate.admit_locked(call, call.runtime.now(), estimate)
         return await gate.queue(call) if grant is WAIT else grant
 
     def _settle(self, call: ToolCall, grants: list[Any], result: ToolResult) -> None:
@@ -132,11 +123,11 @@ class Admission(Layer):
     def _give_back(self, call: ToolCall, grants: list[Any], outcome: Outcome, cost: float | None) -> None:
         afterwards: Afterwards | None = None
         LOCK.acquire()
-        if TURN.is_taken:
+        if TURN.depth:
             TURN.deferred.append(lambda: self._give_back(call, grants, outcome, cost))
             LOCK.release()
             return
-        TURN.is_taken = True
+        TURN.depth = 1
         try:
             now = call.runtime.now()
             # Shorter than the gates when the call was refused on the way.
@@ -145,7 +136,7 @@ class Admission(Layer):
                 if later is not None:
                     afterwards = later if afterwards is None else _both(afterwards, later)
         finally:
-            TURN.is_taken = False
+            TURN.depth = 0
             if TURN.deferred:
                 TURN.catch_up()
             LOCK.release()

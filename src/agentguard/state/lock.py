@@ -13,21 +13,33 @@ decision over several of them (a breaker shared by two tools, a budget of its ow
 
 
 class Turn:
-    """Whether a decision is being made right now; guarded by `LOCK`.
+    """A decision: `with TURN:` holds the lock, and what must not come in between waits for its end.
 
     The garbage collector may finalize an abandoned stream at any allocation, also inside a decision, and the stream
     then settles in the very thread that holds the lock. A plain lock would deadlock, and a reentrant one would let the
-    counters change in the middle of the decision; so the settling waits for the decision's end.
+    counters change in the middle of the decision; so the settling is deferred.
     """
 
-    __slots__ = ("deferred", "is_taken")
+    __slots__ = ("deferred", "depth")
 
     def __init__(self) -> None:
-        self.is_taken = False
+        self.depth = 0
+        """Decisions under way, one inside the other: a clean-up that the collector runs may call a guarded tool."""
         self.deferred: deque[Callable[[], object]] = deque()
+        """What waits for the outermost one."""
+
+    def __enter__(self) -> None:
+        LOCK.acquire()
+        self.depth += 1
+
+    def __exit__(self, *_raised: object) -> None:
+        self.depth -= 1
+        if self.deferred and not self.depth:
+            self.catch_up()
+        LOCK.release()
 
     def catch_up(self) -> None:
-        """Do what had to wait for the decision. The caller holds `LOCK`, and no longer decides."""
+        """Do what was deferred. The caller holds `LOCK`, and no longer decides."""
         while self.deferred:
             self.deferred.popleft()()
 

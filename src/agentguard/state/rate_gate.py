@@ -10,7 +10,7 @@ from agentguard.core.config import RateLimitConfig
 from agentguard.errors import RateLimitedError
 from agentguard.policies.bucket import RateLimit
 from agentguard.state.gate import WAIT, Gate, Outcome, time_left
-from agentguard.state.lock import LOCK
+from agentguard.state.lock import TURN
 from agentguard.state.sharing import shared
 
 
@@ -33,14 +33,14 @@ class RateGate(Gate):
     async def queue(self, call: ToolCall, /) -> Any:
         """Reserve the next token and sleep until it is there: first come, first served, and nobody wakes in vain."""
         now = call.runtime.now()
-        with LOCK:
+        with TURN:
             wait = self.limit.wait(now)
             self._check_wait(call, wait, now)
             start = self.limit.take(now)
         try:
             await call.runtime.sleep(wait)
         except BaseException:
-            with LOCK:
+            with TURN:
                 self.limit.give_back(start)
             raise
         call.note("rate_limit_wait", wait)

@@ -11,7 +11,7 @@ from agentguard.core.port import Waiter
 from agentguard.errors import ConcurrencyLimitError
 from agentguard.policies.slots import Slots
 from agentguard.state.gate import WAIT, Afterwards, Gate, Outcome, time_left
-from agentguard.state.lock import LOCK
+from agentguard.state.lock import TURN
 
 
 class SlotGate(Gate):
@@ -38,7 +38,7 @@ class SlotGate(Gate):
     async def queue(self, call: ToolCall, /) -> Any:
         """Wait for a slot, in order."""
         waiter = call.runtime.make_waiter()
-        with LOCK:
+        with TURN:
             if self.slots.take():
                 return self.slots
             self.slots.enqueue(waiter)
@@ -49,7 +49,7 @@ class SlotGate(Gate):
             self._leave(waiter)
             raise
         if not has_slot:
-            with LOCK:
+            with TURN:
                 # It may have been handed a slot since the wait ended.
                 has_slot = not self.slots.withdraw(waiter)
         if not has_slot:
@@ -73,11 +73,11 @@ class SlotGate(Gate):
     def _wake(self, waiter: Waiter | None) -> None:
         while waiter is not None and not waiter.wake():
             # Its event loop is gone, and the slot would be lost with it.
-            with LOCK:
+            with TURN:
                 waiter = self.slots.release()
 
     def _leave(self, waiter: Waiter) -> None:
-        with LOCK:
+        with TURN:
             following = None if self.slots.withdraw(waiter) else self.slots.release()
         self._wake(following)
 

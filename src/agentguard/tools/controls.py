@@ -14,7 +14,7 @@ from agentguard.policies.breaker import Breaker, State
 from agentguard.state.admission import Admission
 from agentguard.state.breaker_gate import BreakerGate
 from agentguard.state.gate import Gate
-from agentguard.state.lock import LOCK
+from agentguard.state.lock import TURN
 
 
 class BreakerControl:
@@ -26,23 +26,23 @@ class BreakerControl:
     @property
     def state(self) -> State:
         """One of "closed" (calls pass), "open", "half_open" (probes pass) or "isolated" (opened by hand)."""
-        with LOCK:
+        with TURN:
             return self._breaker.state(THREAD.now())
 
     @property
     def retry_after(self) -> float:
         """Seconds until a call may pass; 0.0 when one may pass now, infinity while isolated."""
-        with LOCK:
+        with TURN:
             return self._breaker.retry_after(THREAD.now())
 
     def reset(self) -> None:
         """Close it and forget the failures; outcomes of calls under way change nothing."""
-        with LOCK:
+        with TURN:
             self._breaker.reset()
 
     def isolate(self) -> None:
         """Open it until `reset()`, whatever the tool does: for maintenance, or to stop an agent's tool at once."""
-        with LOCK:
+        with TURN:
             self._breaker.isolate()
 
 
@@ -67,14 +67,14 @@ class Controls:
         """What the counters say now, by name; the budget of one session, or of calls without one."""
         now = THREAD.now()
         reading: dict[str, Any] = {}
-        with LOCK:
+        with TURN:
             for gate in self._gates:
                 reading |= gate.reading_locked(session_id, now)
         return reading
 
     def reset(self) -> None:
         """Forget what was seen. Calls under way, and those that queue, are not touched."""
-        with LOCK:
+        with TURN:
             for gate in self._gates:
                 gate.reset_locked()
         for stage in self._others:

@@ -13,7 +13,7 @@ from agentguard.core.config import GuardConfig
 from agentguard.core.runtime import LOOP, THREAD
 from agentguard.core.stages import stage_in_thread, stage_on_loop
 from agentguard.core.target import Kind, Target
-from agentguard.middleware.onion import Onion
+from agentguard.middleware.onion import Onion, target_of
 from agentguard.tools.controls import BreakerControl, Controls
 from agentguard.tools.session import ToolSession
 
@@ -48,8 +48,6 @@ class GuardedTool(Generic[P, C, R]):
     """
 
     def __init__(self, fn: Callable[..., Any], config: GuardConfig) -> None:
-        timing = config.timeout_settings
-        is_inline = timing is not None and timing.isolation == "inline"
         self.config = config
         """The settings."""
         self.shared: GuardedTool[..., Any, Any] = self
@@ -57,7 +55,7 @@ class GuardedTool(Generic[P, C, R]):
         self._onion = Onion(config)
         self._choose = self._onion.handler_for
         self._controls = Controls(self._onion.middleware)
-        self._adopt(Target(fn, name=config.name, effect=config.effect, is_inline=is_inline))
+        self._adopt(target_of(fn, config))
         self._onion.prepare(self._target)
 
     def _adopt(self, target: Target) -> None:

@@ -114,7 +114,7 @@ class GuardConfig:
     trace_db_path: str | os.PathLike[str] | None = None
     """File of the traces, when it should not be the usual one in `trace_dir`. None: the usual one."""
 
-    durability: Literal["buffered", "durable", "fsync"] = "durable"
+    durability: Literal["buffered", "durable", "fsync"] = "buffered"
     """What a record survives: "buffered" nothing (bounded, counted loss), "durable" the death of the process, "fsync"
     a power cut."""
 
