@@ -64,16 +64,33 @@ class Portal:
         return value
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                import asyncio
-
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_run_for_good, args=(self._loop,), name="agentguard-portal", daemon=True
-                )
-                self._thread.start()
+        if self._loop is not None:
             return self._loop
+        import asyncio
+
+        made = asyncio.new_event_loop()
+        with self._lock:
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = made
+                self._thread = threading.Thread(
+                    target=_run_for_good, args=(made,), name="agentguard-portal", daemon=True
+                )
+        if loop is not made:
+            made.close()
+        else:
+            self._start(self._thread)
+        return loop
+
+    def _start(self, thread: threading.Thread | None) -> None:
+        # Without the lock: the new thread may collect garbage, and in it close a stream of ours, before it has started.
+        try:
+            if thread is not None:
+                thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._loop = self._thread = None
+            raise
 
 
 def _run_for_good(loop: asyncio.AbstractEventLoop) -> None:

@@ -65,7 +65,7 @@ class Writer:
         self._seen = 0  # how many records there were at the last look
         self._waits_since: float | None = None
         self._thread: threading.Thread | None = None
-        self._starting = threading.RLock()
+        self._starting = threading.Lock()
         # Its `put` is reentrant: a signal handler or finalizer that makes a guarded call cannot lock itself out, as it
         # could with an Event.
         self._doorbell: SimpleQueue[_Request | None] = SimpleQueue()
@@ -112,10 +112,14 @@ class Writer:
 
     def _ring(self, request: _Request | None) -> None:
         self._doorbell.put(request)
-        if self._thread is None:
-            with self._starting:
+        # Never waited for: the new thread may itself collect garbage, and end a span in a finalizer, before it says
+        # that it has started. Whoever comes in between leaves its span to the one who starts.
+        if self._thread is None and self._starting.acquire(blocking=False):
+            try:
                 if self._thread is None:
                     self._start()
+            finally:
+                self._starting.release()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._live, name=self._name, daemon=True)
