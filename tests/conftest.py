@@ -1,8 +1,12 @@
 """What every room's tests share: how hypothesis works, and nothing else. Fakes live in `agentguard.testing`."""
 
 import os
+import signal
 
 from hypothesis import settings
+
+# A process started in the background by a shell ignores Ctrl-C, and the tests of what Ctrl-C does would wait in vain.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline per example: a slow machine is not a failure.
 settings.register_profile("default", deadline=None)
