@@ -10,8 +10,10 @@ from agentguard.policies.placeholders import placeholder
 from agentguard.policies.response import ResponseCheck
 
 SIGNS = (
-    "Internal Server Error", "503 Service Unavailable", "Bad Gateway", "HTTP/1.1 504 Gateway Timeout", "ValueError: no",
-    "fatal error: no", "Traceback (most recent call last):", '{"error": "it failed"}', '{"status": 500}', '{"isError": true}',
+    "Internal Server Error", "503 Service Unavailable", "Bad Gateway", "HTTP/1.1 504 Gateway Timeout",
+    "ValueError: no",
+    "fatal error: no", "Traceback (most recent call last):", '{"error": "it failed"}',
+    '{"status": 500}', '{"isError": true}',
     "<html><title>404</title>", "<!doctype html><h1>Access denied</h1>", "lorem ipsum dolor sit amet", "LOREM IPSUM",
     "example result", "sample data here", "mock response", "dummy text", "fake answer", "todo", "TBD", "fixme", "n/a",
     "placeholder", "string", "undefined", "not implemented", "insert your name here", "your api key here",
