@@ -1,6 +1,7 @@
 """How long to wait before a retry."""
 
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -148,9 +149,16 @@ def test_a_date_may_be_in_another_zone():
     assert retry_after_of(error, wall_now=1445412480.0 - 5.0) == 5.0
 
 
-def test_a_date_without_a_zone_is_universal_time():
-    error = FailedError(response=Response({"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000"}))
-    assert retry_after_of(error, wall_now=1445412480.0 - 5.0) == 5.0
+@pytest.mark.parametrize("zone", ["UTC", "EST5EDT"])
+def test_a_date_without_a_zone_is_universal_time_wherever_we_are(zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        error = FailedError(response=Response({"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000"}))
+        assert retry_after_of(error, wall_now=1445412480.0 - 5.0) == 5.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

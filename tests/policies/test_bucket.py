@@ -1,12 +1,14 @@
 """When the next call may go."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agentguard.core.config import RateLimitConfig
-from agentguard.policies.bucket import RateLimit
+from agentguard.policies.bucket import SLACK, RateLimit
 
 
 def limit(**fields):
@@ -189,6 +191,34 @@ def test_giving_back_what_the_log_has_forgotten_changes_nothing():
     assert rate.wait(10.0) == 1.0
 
 
+def test_a_queue_that_everybody_left_delays_nobody():
+    rate = limit(calls_per_second=1)
+    starts = [rate.take(0.0) for _ in range(5)]
+    for start in (starts[2], starts[4], starts[1], starts[3]):
+        rate.give_back(start)
+    assert rate.take(0.0) == 1.0
+
+
+def test_an_empty_turn_in_front_of_others_stays_empty_until_they_left():
+    rate = limit(calls_per_second=1)
+    starts = [rate.take(0.0) for _ in range(4)]
+    rate.give_back(starts[1])
+    rate.give_back(starts[3])
+    assert rate.wait(0.0) == pytest.approx(3.0)
+    rate.give_back(starts[2])
+    assert rate.wait(0.0) == pytest.approx(1.0)
+
+
+def test_a_turn_from_before_a_reset_gives_back_nobody_elses():
+    rate = limit(calls_per_second=1, calls_per_minute=2)
+    rate.take(0.0)
+    waiting = rate.take(0.0)
+    rate.reset()
+    rate.take(0.0)
+    rate.give_back(waiting)
+    assert [rate.take(0.0), rate.take(0.0)] == [1.0, 60.0]
+
+
 # Pausing
 
 
@@ -219,6 +249,16 @@ def test_giving_back_does_not_end_a_pause():
     rate.pause_until(30.0)
     rate.give_back(start)
     assert rate.wait(0.0) == 30.0
+
+
+@pytest.mark.parametrize("end", [0.5, 1.0, 1.5])
+def test_giving_back_does_not_end_a_pause_that_was_no_longer_than_the_queue(end):
+    rate = limit(calls_per_second=1)
+    rate.take(0.0)
+    start = rate.take(0.0)
+    rate.pause_until(end)
+    rate.give_back(start)
+    assert rate.wait(0.0) >= end
 
 
 def test_reset_forgets_everything():
@@ -297,3 +337,56 @@ class GivingBackNeverGivesTooMuch(RuleBasedStateMachine):
 
 GivingBackNeverGivesTooMuch.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
 TestGivingBackNeverGivesTooMuch = GivingBackNeverGivesTooMuch.TestCase
+
+
+# Taking at once
+
+
+AT_ONCE = [
+    {"calls_per_second": 2},
+    {"calls_per_second": 1, "burst": 3},
+    {"calls_per_second": 2, "burst": 2, "calls_per_minute": 5},
+    {"calls_per_minute": 6, "burst": 6, "calls_per_hour": 9},
+    {"calls_per_second": 1, "calls_per_minute": 3, "calls_per_hour": 4},
+    {"calls_per_minute": 60, "burst": 2, "calls_per_hour": 2.5},
+]
+
+
+@pytest.mark.parametrize("config", AT_ONCE)
+def test_taking_at_once_is_asking_for_the_wait_and_taking(config):
+    rng = random.Random(7)
+    for _ in range(60):
+        quick, plain, now, taken = limit(**config), limit(**config), 0.0, []
+        for _ in range(40):
+            # Whole and half seconds, so that calls also come exactly when they are due.
+            now += rng.choice((0.0, 0.0, 0.5, 0.5, 1.0, 10.0, 60.0, 3600.0))
+            act = rng.random()
+            if act < 0.75:
+                start = quick.take_now(now)
+                assert start == (plain.take(now) if plain.wait(now) == 0.0 else None)
+                taken += [] if start is None else [start]
+            elif act < 0.8:
+                taken.append(quick.take(now))
+                assert taken[-1] == plain.take(now)
+            elif act < 0.97 and taken:
+                back = taken.pop(rng.randrange(len(taken)))
+                quick.give_back(back), plain.give_back(back)
+            elif act > 0.99:
+                quick.reset(), plain.reset()
+                taken = []
+            assert quick.wait(now) == plain.wait(now)
+
+
+def test_what_was_taken_too_early_by_rounding_is_let_in():
+    rate = limit(calls_per_second=1, calls_per_minute=60)
+    rate.take(0.0)
+    assert rate.take_now(1.0 - SLACK / 2) is not None
+
+
+def test_what_may_not_start_at_once_takes_nothing():
+    rate = limit(calls_per_second=1, calls_per_minute=2)
+    assert rate.take_now(0.0) == 0.0
+    assert [rate.take_now(0.5) for _ in range(9)] == [None] * 9
+    assert rate.take_now(1.0) == 1.0
+    assert [rate.take_now(2.0) for _ in range(9)] == [None] * 9
+    assert rate.take_now(60.0) == 60.0

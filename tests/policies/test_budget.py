@@ -1,6 +1,7 @@
 """What a session has spent, and may still spend."""
 
 import math
+import random
 from fractions import Fraction
 
 import pytest
@@ -233,7 +234,22 @@ def test_money_is_alerted_exactly_at_the_threshold():
 
 def test_calls_are_alerted_once_when_the_threshold_is_reached():
     book = ledger(max_calls_per_session=5)
-    assert [book.reserve("s", None).alert for _ in range(5)] == [False, False, False, True, False]
+    assert [book.settle(book.reserve("s", None), None) for _ in range(5)] == [False, False, False, True, False]
+
+
+def test_a_call_that_did_not_run_does_not_use_up_the_alert():
+    book = ledger(max_calls_per_session=5)
+    running = [book.reserve("s", None) for _ in range(3)]
+    book.release(book.reserve("s", None))
+    assert [book.settle(reservation, None) for reservation in running] == [False] * 3
+    assert book.settle(book.reserve("s", None), None) is True
+
+
+def test_nobody_is_alerted_about_a_session_that_was_forgotten_meanwhile():
+    book = ledger(max_cost_per_session=1.0)
+    reservation = book.reserve("s", 1.0)
+    book.reset()
+    assert book.settle(reservation, 1.0) is False
 
 
 def test_every_session_has_its_own_alert():
@@ -244,16 +260,13 @@ def test_every_session_has_its_own_alert():
 
 def test_calls_and_money_share_one_alert():
     book = ledger(max_cost_per_session=1.0, max_calls_per_session=1)
-    reservation = book.reserve("s", None)
-    assert reservation.alert
-    assert book.settle(reservation, 1.0) is False
+    assert book.settle(book.reserve("s", None), 1.0) is True
+    assert book.settle(book.overdraw("s", None), 1.0) is False
 
 
 def test_nothing_to_alert_without_a_limit_per_session():
     book = ledger(max_cost_per_call=1.0)
-    reservation = book.reserve("s", 1.0)
-    assert not reservation.alert
-    assert book.settle(reservation, 1.0) is False
+    assert book.settle(book.reserve("s", 1.0), 1.0) is False
 
 
 # Sessions
@@ -355,3 +368,123 @@ class MoneyIsNeverOverspent(RuleBasedStateMachine):
 
 MoneyIsNeverOverspent.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestMoneyIsNeverOverspent = MoneyIsNeverOverspent.TestCase
+
+
+# Promises: reservations of nearly every call
+
+
+def run_call(book, key, amount, *, quickly):
+    """One call that costs what was expected, and whether it crossed the threshold; None when it was refused."""
+    account = book.promise(key, amount) if quickly else None
+    if account is not None:
+        return book.keep(account, amount)
+    reservation = book.reserve(key, amount)
+    return None if reservation is None else book.settle(reservation, None)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_cost_per_session": 4.0},
+        {"max_cost_per_session": 4.0, "max_cost_per_call": 0.5},
+        {"max_calls_per_session": 6},
+        {"max_calls_per_session": 6, "max_cost_per_session": 2.0, "alert_threshold": 0.5},
+    ],
+)
+def test_a_promise_that_is_kept_is_a_reservation_that_is_settled(limits):
+    rng = random.Random(3)
+    for _ in range(100):
+        quick, plain = ledger(**limits), ledger(**limits)
+        for _ in range(20):
+            key, amount = rng.choice("ab"), rng.choice((0.0, 0.25, 0.5, 0.75))
+            assert run_call(quick, key, amount, quickly=True) == run_call(plain, key, amount, quickly=False)
+            assert (quick.calls(key), quick.spent(key)) == (plain.calls(key), plain.spent(key))
+
+
+def test_what_is_promised_is_spoken_for_until_it_is_kept():
+    book = ledger(max_cost_per_session=2.0)
+    book.settle(book.reserve("s", 0.25), None)
+    first, second = book.promise("s", 0.5), book.promise("s", 0.75)
+    assert book.calls("s") == 3
+    assert book.excess("s", 1.0) == ("session", 1.5, 2.0)
+    assert book.excess("s", 0.5) is None
+    book.keep(first, 0.5)
+    assert book.spent("s") == 0.75
+    assert book.excess("s", 1.0) == ("session", 1.5, 2.0)
+    book.keep(second, 0.75)
+    assert book.excess("s", 1.0) == ("session", 1.5, 2.0)
+
+
+def test_nothing_is_promised_to_a_session_without_a_call_nor_near_a_limit():
+    book = ledger(max_calls_per_session=5, max_cost_per_session=2.0, max_cost_per_call=1.0)
+    assert book.promise("new", 0.0) is None
+    book.settle(book.reserve("s", 0.5), None)
+    assert book.promise("s", 1.5) is None
+    assert book.promise("s", 1.0) is not None
+    assert book.promise("s", 1.0) is None
+    assert [book.promise("s", 0.0) is not None for _ in range(3)] == [True, False, False]
+
+
+def test_a_session_with_a_promise_under_way_is_not_forgotten(monkeypatch):
+    monkeypatch.setattr("agentguard.policies.budget.MAX_SESSIONS", 3)
+    book = ledger(max_cost_per_session=9.0)
+    for key in ("kept", "under way", "idle"):
+        book.settle(book.reserve(key, 1.0), None)
+    for _ in range(2):
+        book.keep(book.promise("kept", 1.0), 1.0)
+    book.promise("under way", 1.0)
+    for key in ("x", "y", "z"):
+        book.settle(book.reserve(key, 1.0), None)
+    assert [book.spent(key) for key in ("kept", "under way", "idle")] == [0.0, 1.0, 0.0]
+
+
+def test_a_promise_makes_a_session_the_one_used_latest(monkeypatch):
+    monkeypatch.setattr("agentguard.policies.budget.MAX_SESSIONS", 3)
+    book = ledger(max_cost_per_session=9.0)
+    for key in ("a", "b", "c"):
+        book.settle(book.reserve(key, 1.0), None)
+    for key in ("a", "b", "a"):
+        book.keep(book.promise(key, 1.0), 1.0)
+    book.reserve("new", 1.0)
+    assert [book.spent(key) for key in "abc"] == [3.0, 2.0, 0.0]
+    book.reserve("newer", 1.0)
+    assert [book.spent(key) for key in "ab"] == [3.0, 0.0]
+
+
+def test_a_session_whose_call_did_not_run_may_be_forgotten(monkeypatch):
+    monkeypatch.setattr("agentguard.policies.budget.MAX_SESSIONS", 2)
+    book = ledger(max_cost_per_session=9.0)
+    book.settle(book.reserve("s", 1.0), None)
+    book.release(book.reserve("s", 1.0))
+    for key in ("x", "y"):
+        book.reserve(key, 1.0)
+    assert book.spent("s") == 0.0
+
+
+def test_a_promise_that_crosses_the_threshold_alerts_once():
+    book = ledger(max_cost_per_session=2.0, alert_threshold=0.5)
+    book.settle(book.reserve("s", 0.25), None)
+    promises = [book.promise("s", 0.5) for _ in range(3)]
+    assert [book.keep(promise, 0.5) for promise in promises] == [False, True, False]
+
+
+# Edges
+
+
+def test_giving_back_twice_gives_back_once():
+    book = ledger(max_calls_per_session=9)
+    book.reserve("s", None)
+    reservation = book.reserve("s", None)
+    book.release(reservation)
+    book.release(reservation)
+    assert book.calls("s") == 1
+
+
+def test_what_only_warns_reserves_its_money_too():
+    book = ledger(max_cost_per_session=1.0)
+    book.overdraw("s", 0.75)
+    assert book.excess("s", 0.5) == ("session", 0.75, 1.0)
+
+
+def test_a_budget_of_nothing_is_reported_as_one():
+    assert ledger(max_cost_per_session=0.0).excess("s", 1.0) == ("session", 0.0, 0.0)

@@ -37,7 +37,10 @@ async def await_here(call: ToolCall) -> ToolResult:
     try:
         value = await call.target.fn(*call.args, **call.kwargs)
     finally:
-        leave(token, call)
+        try:
+            CURRENT.reset(token)
+        except ValueError:
+            leave(token, call)
     return ToolResult(call, value, now() - started)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from agentguard.core.result import StoppedEarly
-from agentguard.core.streams import ChainSteps, Item, StreamEnded
+from agentguard.core.streams import Item, StreamEnded, next_item
 
 Begin = Callable[[], Any]
 """Starts the chain's coroutine; called when the consumer asks for the first item, as with any generator."""
@@ -51,16 +51,26 @@ SUSPENDED = (
 
 async def adrive(begin: Begin) -> AsyncGenerator[Any, Any]:
     """The guarded async generator of a chain on an event loop."""
-    steps = ChainSteps(begin())
-    advance = steps.send(None)
-    while True:
-        try:
-            item = await advance
-        except (StreamEnded, StoppedEarly):
-            return
-        try:
-            sent = yield item.value
-        except BaseException as error:  # noqa: BLE001 - as in `drive`
-            advance = steps.throw(as_seen_inside(error))
-        else:
-            advance = steps.send(sent)
+    chain = begin()
+    advance: Callable[[Any], Any] = chain.send
+    argument: Any = None
+    try:
+        while True:
+            try:
+                item = advance(argument)
+                if type(item) is not Item:
+                    # Something in the chain waits. An item that is there at once needs no coroutine to bring it.
+                    item = await next_item(chain, item)
+            except (StopIteration, StreamEnded, StoppedEarly):
+                return
+            try:
+                argument = yield item.value
+                advance = chain.send
+            except BaseException as error:
+                if chain.cr_frame is None:
+                    # The garbage collector has closed it before it came to this generator.
+                    raise
+                advance, argument = chain.throw, as_seen_inside(error)
+    finally:
+        # As in `drive`.
+        del argument

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import Context, copy_context
 from typing import Any, Protocol
 
@@ -25,11 +25,11 @@ Following = Callable[[ToolCall], Awaitable[ToolResult]]
 
 
 class Item:
-    """One item on its way out. Awaiting it gives what the consumer sends back."""
+    """Carries a stream's items out, one after the other. What the consumer sends back is the answer to it."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any = None) -> None:
         self.value = value
 
     def __await__(self) -> Generator[Item, Any, Any]:
@@ -41,11 +41,21 @@ class StreamEnded(Exception):  # noqa: N818 - an event, like StopIteration
 
 
 class _Steps(Protocol):
-    """One generator, advanced a step at a time; `StreamEnded` at its end."""
+    """One generator, advanced a step at a time. What a step gives must be awaited if it `waits`; one of `_ENDS` is
+    raised when the generator has returned.
+    """
 
-    async def send(self, value: Any) -> Any: ...
-    async def throw(self, error: BaseException) -> Any: ...
-    async def close(self) -> Any: ...
+    waits: bool
+
+    @property
+    def send(self) -> Callable[[Any], Any]: ...
+    @property
+    def throw(self) -> Callable[[BaseException], Any]: ...
+    @property
+    def close(self) -> Callable[[], Any]: ...
+
+
+_ENDS = (StopIteration, StopAsyncIteration, StreamEnded)
 
 
 async def call_here(call: ToolCall) -> ToolResult:
@@ -68,34 +78,44 @@ async def call_elsewhere(call: ToolCall, run: Callable[[Job], Awaitable[Any]]) -
     return await _hand_out(call, _Elsewhere(call.target.fn(*call.args, **call.kwargs), call.target.hung, run))
 
 
-async def _hand_out(call: ToolCall, steps: _Steps) -> ToolResult:
-    now = call.runtime.now
+# A generator that awaits with `yield from`, because then an item goes out by a plain `yield`: an object to await for
+# each item would be a third of what an item costs.
+@types.coroutine
+def _hand_out(call: ToolCall, steps: _Steps) -> Generator[Any, Any, ToolResult]:
+    now, waits, item = call.runtime.now, steps.waits, Item()
     call.started_at = now()
     call.bodies += 1
     spent = 0.0
-    advance: Coroutine[Any, Any, Any] = steps.send(None)
-    while True:
-        token = CURRENT.set(call)
-        begun = now()
-        try:
-            value = await advance
-        except StreamEnded as ended:
-            return ToolResult(call, ended.args[0], spent + now() - begun)
-        finally:
-            leave(token, call)
-        spent += now() - begun
-        if call.item_checks:
-            value = await _checked(call, steps, value)
-        call.items += 1
-        try:
-            sent = await Item(value)
-        except StoppedEarly as stopped:
-            stopped.value = await _close(call, steps)
-            raise
-        except BaseException as error:  # noqa: BLE001 - what the consumer throws in belongs to the tool
-            advance = steps.throw(error)
-        else:
-            advance = steps.send(sent)
+    advance, argument, value = steps.send, None, None
+    try:
+        while True:
+            token = CURRENT.set(call)
+            begun = now()
+            try:
+                value = advance(argument)
+                if waits:
+                    value = yield from value
+            except _ENDS as ended:
+                return ToolResult(call, ended.args[0] if ended.args else None, spent + now() - begun)
+            finally:
+                try:
+                    CURRENT.reset(token)
+                except ValueError:
+                    leave(token, call)
+            spent += now() - begun
+            item.value = value if not call.item_checks else (yield from _checked(call, steps, value))
+            call.items += 1
+            try:
+                argument = yield item
+                advance = steps.send
+            except StoppedEarly as stopped:
+                stopped.value = yield from _close(call, steps)
+                raise
+            except BaseException as error:  # noqa: BLE001 - what the consumer throws in belongs to the tool
+                advance, argument = steps.throw, error
+    finally:
+        # An exception whose traceback holds this frame would be held by it.
+        del argument, value
 
 
 async def _checked(call: ToolCall, steps: _Steps, value: Any) -> Any:
@@ -112,35 +132,29 @@ async def _checked(call: ToolCall, steps: _Steps, value: Any) -> Any:
 async def _close(call: ToolCall, steps: _Steps) -> Any:
     token = CURRENT.set(call)
     try:
-        return await steps.close()
+        value = steps.close()
+        return await value if steps.waits else value
     finally:
         leave(token, call)
 
 
 class _Inline:
+    waits = False
+
     def __init__(self, generator: Generator[Any, Any, Any]) -> None:
-        self._generator = generator
+        self.send, self.throw, self.close = generator.send, generator.throw, generator.close
 
-    async def send(self, value: Any) -> Any:
-        try:
-            return self._generator.send(value)
-        except StopIteration as stop:
-            raise StreamEnded(stop.value) from None
 
-    async def throw(self, error: BaseException) -> Any:
-        try:
-            return self._generator.throw(error)
-        except StopIteration as stop:
-            raise StreamEnded(stop.value) from None
-        finally:
-            # Here and below: an exception whose traceback holds this frame would be held by it.
-            del error
+class _Awaited:
+    waits = True
 
-    async def close(self) -> Any:
-        return self._generator.close()
+    def __init__(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self.send, self.throw, self.close = generator.asend, generator.athrow, generator.aclose
 
 
 class _Elsewhere:
+    waits = True
+
     def __init__(self, generator: Generator[Any, Any, Any], hung: Tally, run: Callable[[Job], Awaitable[Any]]) -> None:
         self._generator = generator
         self._hung = hung
@@ -177,28 +191,6 @@ def _without_stop_iteration(step: Callable[[Any], Any], value: Any) -> Any:
         raise StreamEnded(stop.value) from None
     finally:
         del value
-
-
-class _Awaited:
-    def __init__(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generator = generator
-
-    async def send(self, value: Any) -> Any:
-        try:
-            return await self._generator.asend(value)
-        except StopAsyncIteration:
-            raise StreamEnded(None) from None
-
-    async def throw(self, error: BaseException) -> Any:
-        try:
-            return await self._generator.athrow(error)
-        except StopAsyncIteration:
-            raise StreamEnded(None) from None
-        finally:
-            del error
-
-    async def close(self) -> None:
-        await self._generator.aclose()
 
 
 class ChainSteps:
@@ -241,21 +233,34 @@ async def check_items(following: Following, call: ToolCall, check: Callable[[Any
         call.item_checks = outer
 
 
+async def _until_item(chain: Any, advance: Callable[[Any], Any], argument: Any) -> Item:
+    try:
+        pending = advance(argument)
+    except StopIteration as done:
+        raise StreamEnded(done.value) from None
+    finally:
+        # As in `_hand_out`.
+        del argument
+    return pending if type(pending) is Item else await next_item(chain, pending)
+
+
 @types.coroutine
-def _until_item(chain: Any, advance: Callable[[Any], Any], argument: Any) -> Generator[Any, Any, Item]:
+def next_item(chain: Any, pending: Any) -> Generator[Any, Any, Item]:
+    """Go on with a chain that waits for `pending`, until it hands out an item. Raises `StreamEnded` at its end."""
+    argument = None
     try:
         while True:
+            try:
+                argument = yield pending
+                advance = chain.send
+            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to what the chain awaits
+                advance, argument = chain.throw, error
             try:
                 pending = advance(argument)
             except StopIteration as done:
                 raise StreamEnded(done.value) from None
             if type(pending) is Item:
                 return pending
-            try:
-                argument = yield pending
-                advance = chain.send
-            except BaseException as error:  # noqa: BLE001 - a cancellation belongs to what the chain awaits
-                advance, argument = chain.throw, error
     finally:
-        # As in `drive`.
-        del argument
+        # As in `_hand_out`.
+        del argument, pending

@@ -52,6 +52,8 @@ class Target:
         name: str | None = None,
         effect: Effect | None = None,
         is_inline: bool = False,
+        is_remote: bool = False,
+        memory_limit_mb: int | None = None,
     ) -> None:
         self.binding: Literal["method", "class", "static"] = "method"
         """How attribute access on a class binds it: like a function, a class method or a static method."""
@@ -80,6 +82,10 @@ class Target:
         self._read_names()
         self.is_inline = is_inline
         """Whether a blocking function is declared quick enough to run on an event loop's own thread."""
+        self.is_remote = is_remote
+        """Whether the body runs in a worker process, where it can be killed."""
+        self.memory_limit_mb = memory_limit_mb
+        """Of a remote body: how many more MiB the worker may take for it; None sets no limit."""
         self.hung = Tally()
         """Bodies that were given up and still run."""
         self.compiled: dict[str, Any] = {}
@@ -135,8 +141,31 @@ class Target:
             bound.update(kwargs)
         return bound
 
+    def in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+        """The arguments by position, those given by name in their places: the same however the call was written.
+
+        None when that cannot be told at once: a name is not of the next parameter, or may not be given by position.
+        """
+        if not kwargs:
+            return args
+        given = len(args)
+        names = self._either_way[given : given + len(kwargs)]
+        if len(names) != len(kwargs):
+            return None
+        try:
+            return (*args, *[kwargs[name] for name in names])
+        except KeyError:
+            return None
+
     def _read_names(self) -> None:
         parameters = self.signature.parameters.values()
+        kinds = {p.kind for p in parameters}
+        # A name may also mean a positional-only parameter's namesake in `**kwargs`.
+        self._either_way = (
+            ()
+            if inspect.Parameter.POSITIONAL_ONLY in kinds
+            else tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        )
         self._positional = tuple(p.name for p in parameters if p.kind in _BY_POSITION)
         self._rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "*args")
 

@@ -33,21 +33,26 @@ class LoopGuardMiddleware(Layer):
         self._watches = not config.poll
         self._key = config.loop_key
         self._thresholds = thresholds_of(config)
-        from agentguard.policies.canonical import spelling  # noqa: PLC0415 - loads pydantic-core: 12 ms of every import
+        from agentguard.policies import canonical  # noqa: PLC0415 - loads pydantic-core: 12 ms of every import
 
-        self._spelling = spelling
+        self._canonical = canonical
         self._own = Repetition(config, look_back=LOOK_BACK_SECONDS)
 
     def link(self, inner: Handler, /) -> Handler:
         """Look at the call, run it, and remember what came of it."""
-        if not self._watches:
-            return inner
+        return self._watching(inner) if self._watches else inner
 
-        key_of, spelling = self._key, self._spelling
+    def _watching(self, inner: Handler) -> Handler:
+        key_of, spelling, are_plain = self._key, self._canonical.spelling, self._canonical.are_plain
 
         async def watched(call: ToolCall) -> ToolResult:
-            arguments = call.target.bind(call.args, call.kwargs) if key_of is None else key_of(call)
-            key = (call.tool_name, spelling(arguments))
+            if key_of is None:
+                values = call.target.in_order(call.args, call.kwargs)
+                is_plain = values is not None and are_plain(values)
+                arguments = values if is_plain else spelling(call.target.bind(call.args, call.kwargs))
+            else:
+                arguments = spelling(key_of(call))
+            key = (call.tool_name, arguments)
             session_id = call.session_id
             # By hand: a `with` costs twice as much as the lock itself.
             LOCK.acquire()
@@ -64,12 +69,9 @@ class LoopGuardMiddleware(Layer):
                 if call.has_run:
                     self._conclude(history, sighting, (type(error), _text_of(error)))
                 raise
-            digest = spelling(result.return_value)
-            LOCK.acquire()
-            try:
-                history.conclude(sighting, digest)
-            finally:
-                LOCK.release()
+            if history.note(sighting, spelling(result.return_value)):
+                with LOCK:
+                    history.compare(sighting)
             return result
 
         return watched

@@ -11,11 +11,13 @@ from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import RetryConfig
 from agentguard.core.result import ToolResult, is_refusal_of
-from agentguard.errors import CallTimedOutError, HallucinationError
+from agentguard.errors import CallTimedOutError, HallucinationError, InvalidOutputError
 from agentguard.policies.backoff import Backoff, is_throttle, retry_after_of
 from agentguard.policies.quota import CAPACITY, RetryQuota
 from agentguard.state.lock import LOCK
 
+_FULL = RetryQuota()
+"""Stands for the quota of a tool that has none: it neither pays nor gains."""
 _PROGRAMMING_ERRORS = (TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
 
 
@@ -41,10 +43,12 @@ class RetryMiddleware(Layer):
         self._retry_on_result = config.retry_on_result
         self._backoff = Backoff(config, random.random)
         self._quota = RetryQuota() if config.quota else None
+        self._to_refill = self._quota or _FULL
 
-    def link(self, inner: Handler, /) -> Handler:
+    def link(self, inner: Handler, /) -> Handler:  # noqa: C901 - the loop and its ways out are read as a whole
         """Run `inner` until it succeeds, or trying again makes no sense."""
         asks_about_results = self._retry_on_result is not None
+        quota = self._to_refill
 
         async def retried(call: ToolCall) -> ToolResult:
             cost = 0
@@ -62,7 +66,10 @@ class RetryMiddleware(Layer):
                     else:
                         pause = await self._pause_after_result(call, result) if asks_about_results else None
                         if pause is None:
-                            self._settle(cost)
+                            # A full quota gains nothing; read without the lock, because a token more or less does
+                            # not matter.
+                            if quota.tokens < CAPACITY:
+                                self._settle(cost)
                             return result
                         last = result
                     if pause is None:
@@ -126,8 +133,7 @@ class RetryMiddleware(Layer):
         """A call succeeded: its last retry is given back, or the quota refills a little."""
         if cost:
             self._give_back(cost)
-        # A full quota gains nothing; read without the lock, because a token more or less does not matter.
-        elif self._quota is not None and self._quota.tokens < CAPACITY:
+        elif self._quota is not None:
             with LOCK:
                 self._quota.first_try_succeeded()
 
@@ -142,6 +148,9 @@ class RetryMiddleware(Layer):
         if isinstance(error, CallTimedOutError) and error.may_still_run and not call.target.may_repeat:
             return False
         if isinstance(error, HallucinationError) and error.call_id == call.call_id and not call.target.may_repeat:
+            return False
+        if isinstance(error, InvalidOutputError) and error.call_id == call.call_id:
+            # It cannot cross from a worker process; the next one could not either.
             return False
         if self._kinds:
             return isinstance(error, self._kinds)

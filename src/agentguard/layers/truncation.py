@@ -36,12 +36,15 @@ class TruncationMiddleware(Layer):
 
     def link(self, inner: Handler, /) -> Handler:
         """Run the call and shorten what comes out."""
+        # A text up to so many characters needs no closer look.
+        short = self._config.max_chars if self._config.max_lines is None else -1
 
         async def shortened(call: ToolCall) -> ToolResult:
             if call.target.is_stream:
                 return await check_items(inner, call, self._fitting)
             result = await inner(call)
-            if self._is_too_long(result.return_value):
+            value = result.return_value
+            if (type(value) is not str or len(value) > short) and self._is_too_long(value):
                 where = None if self._folder is None else await self._spill(call, result.return_value, self._folder)
                 result.shorten(self._fitting(result.return_value, where))
             return result

@@ -34,7 +34,6 @@ class Breaker:
         "_failure_rate",
         "_failures",
         "_first",
-        "_generation",
         "_leases",
         "_opened_at",
         "_slow_rate",
@@ -43,6 +42,8 @@ class Breaker:
         "_successes",
         "_window",
         "closed",
+        "heeds_success",
+        "permit",
     )
 
     def __init__(self, config: CircuitBreakerConfig) -> None:
@@ -53,17 +54,20 @@ class Breaker:
         rated = min(self._failure_rate, self._slow_rate) < math.inf
         self._window = Window(config.window_seconds) if rated else None
         self._leases: dict[int, float] = {}
-        self._generation = 0
         self._opened_at = 0.0
+        self.permit = 0
+        """What `admit` gives while the circuit is closed; grows with every change of state and every probe."""
         self.closed = True
         """Whether calls pass. May be read without the lock: a call that slips through at the moment the circuit opens
         is one that came a microsecond earlier."""
+        self.heeds_success = False
+        """Whether recording a success would change anything: not while closed, with no failure to forget."""
         self._enter("closed")
 
     def admit(self, now: float) -> int | None:
         """A permit, 1 or more, with which the call is recorded later; None when it must not run."""
         if self.closed:
-            return self._generation
+            return self.permit
         if self._state == "isolated":
             return None
         if self._state == "open":
@@ -86,10 +90,12 @@ class Breaker:
             self._record_probe(permit, outcome, now)
         elif outcome == "success":
             self._failures = 0
+            self.heeds_success = self._window is not None
             if self._window is not None:
                 self._record_rates(self._window, now, duration, failed=False)
         elif outcome == "failure":
             self._failures += 1
+            self.heeds_success = True
             if self._failures >= self._config.failure_threshold:
                 self._open(now)
             elif self._window is not None:
@@ -128,8 +134,9 @@ class Breaker:
     def _enter(self, state: State) -> None:
         self._state: State = state
         self.closed = state == "closed"
-        self._generation += 1
-        self._first = self._generation
+        self.heeds_success = self._window is not None or not self.closed
+        self.permit += 1
+        self._first = self.permit
         self._failures = 0
         self._successes = 0
         self._leases.clear()
@@ -148,9 +155,9 @@ class Breaker:
             if len(leases) >= self._config.half_open_permits:
                 return None
         # A number of its own for each probe: a late one must not give back the place of the probe that took over.
-        self._generation += 1
-        leases[self._generation] = _NOT_BEGUN
-        return self._generation
+        self.permit += 1
+        leases[self.permit] = _NOT_BEGUN
+        return self.permit
 
     def _record_probe(self, permit: int, outcome: Outcome, now: float) -> None:
         """Count a probe, also one whose lease has run out: it is evidence about this half-open state all the same.

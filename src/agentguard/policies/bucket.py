@@ -17,6 +17,12 @@ from agentguard.core.config import RateLimitConfig
 SLACK: Final = 1e-9
 """Seconds a call may come too early. Without it a caller that slept for exactly `wait()` is refused by rounding."""
 
+MAX_TURNS: Final = 1_000
+"""Turns that can be given back as if they had never been taken. Ours: 0.1 MB, and more than that seldom wait in one
+queue; an older one that is given back stays empty, which is only a little too strict."""
+
+_EMPTY: Final = -inf  # the start of a turn that was given back
+
 
 class RateLimit:
     """Decides for one limit. Times are monotonic seconds that do not go backwards.
@@ -26,7 +32,7 @@ class RateLimit:
     longer window, and per call that waits.
     """
 
-    __slots__ = ("_before", "_interval", "_latest", "_logs", "_next", "_tolerance", "_undoable")
+    __slots__ = ("_interval", "_latest", "_logs", "_next", "_room", "_tolerance", "_turns")
 
     def __init__(self, config: RateLimitConfig) -> None:
         rates = ((1.0, config.calls_per_second), (60.0, config.calls_per_minute), (3600.0, config.calls_per_hour))
@@ -37,8 +43,9 @@ class RateLimit:
         # The "theoretical arrival time" less the tolerance: the earliest time at which the next call may start.
         self._next = -inf
         self._latest = -inf  # the start of the latest call
-        self._undoable = inf  # the same, as long as that call may still be undone exactly ...
-        self._before = (-inf, -inf)  # ... by going back to what was due and the latest start before it
+        # The latest turns: when each starts, and what was due and the latest start before it, to go back to.
+        self._turns: deque[tuple[float, float, float]] = deque(maxlen=MAX_TURNS)
+        self._room: float = 0  # calls that no log can stand in the way of; none: not known
 
     def wait(self, now: float) -> float:
         """Seconds until a call made now may start; 0.0 when it may start at once. Changes nothing."""
@@ -55,45 +62,78 @@ class RateLimit:
 
     def take_now(self, now: float) -> float | None:
         """Like `take` when the call may start at once; None, and nothing is taken, when it would have to wait."""
-        due = self._due() if self._logs else max(self._next, self._latest)
-        return None if due > now + SLACK else self._book(now, now)
+        # `_due` and `_book`, written out: nearly every call goes through here, and their frames cost half of it.
+        soon = now + SLACK
+        due, latest = self._next, self._latest
+        if due > soon or latest > soon:
+            return None
+        if self._room <= 0 and not self._has_room(now):
+            return None
+        self._room -= 1
+        self._turns.append((now, due, latest))
+        self._latest = now
+        refilled = now - self._tolerance
+        self._next = (refilled if refilled > due else due) + self._interval
+        for starts, _, _ in self._logs:
+            starts.append(now)
+        return now
 
     def give_back(self, start: float) -> None:
         """Undo a `take` whose call did not run; `start` is what it returned.
 
         When others have taken since, their starts stand and the place in between stays empty: to hand it to the next
-        caller would put two calls at the time of one.
+        caller would put two calls at the time of one. Once all of them have given back too, it is as if none had come.
         """
-        if start >= self._undoable:
-            self._next, self._latest = self._before
-            self._undoable = inf
+        self._empty(start)
+        self._room = 0
         for starts, _, _ in self._logs:
             _remove(starts, start)
 
     def pause_until(self, when: float) -> None:
         """Let nothing start before `when` (a server's Retry-After), and no burst right after it. Never shortens."""
-        if when > self._next:
-            self._next = when
-            self._undoable = inf
+        self._next = max(self._next, when)
+        # Giving back a turn from before must not go back to before the pause.
+        self._turns.clear()
 
     def reset(self) -> None:
         """Forget every call and pause."""
         self._next = self._latest = -inf
-        self._undoable = inf
+        self._turns.clear()
+        self._room = 0
         for starts, _, _ in self._logs:
             starts.clear()
 
     def _book(self, start: float, now: float) -> float:
-        self._before = self._next, self._latest
-        self._undoable = self._latest = start
+        self._turns.append((start, self._next, self._latest))
+        self._latest = start
         refilled = start - self._tolerance
         self._next = (refilled if refilled > self._next else self._next) + self._interval
+        self._room -= 1
         for starts, window, limit in self._logs:
             starts.append(start)
-            # Only what no later call can meet: a start that is merely crowded out returns with a `give_back`.
-            while len(starts) > limit and starts[0] + window <= now:
-                starts.popleft()
+            _forget(starts, limit, window, now)
         return start
+
+    def _empty(self, start: float) -> None:
+        """Mark a turn as empty, and go back to before every empty one that no other follows."""
+        turns = self._turns
+        for position in range(len(turns) - 1, -1, -1):
+            if turns[position][0] == start:
+                turns[position] = (_EMPTY, *turns[position][1:])
+                break
+        while turns and turns[-1][0] == _EMPTY:
+            _, self._next, self._latest = turns.pop()
+
+    def _has_room(self, now: float) -> bool:
+        """Whether the logs let a call start now; counts how many of them could follow it at once."""
+        self._room = inf
+        for starts, window, limit in self._logs:
+            while starts and starts[0] + window <= now:
+                starts.popleft()
+            self._room = min(self._room, limit - len(starts))
+            if len(starts) >= limit and starts[-limit] + window > now + SLACK:
+                return False
+        return True
 
     def _due(self) -> float:
         """The earliest time at which the next call may start; may be long past."""
@@ -111,9 +151,15 @@ def _log(window: float, rate: float) -> tuple[deque[float], float, int]:
     return deque(), (window if rate >= 1 else window / rate), max(1, int(rate))
 
 
+def _forget(starts: deque[float], limit: int, window: float, now: float) -> None:
+    """Drop what no later call can meet: a start that is merely crowded out returns with a `give_back`."""
+    while len(starts) > limit and starts[0] + window <= now:
+        starts.popleft()
+
+
 def _remove(starts: deque[float], start: float) -> None:
-    """Forget the latest start that is not after `start`; it is nearly always the last one."""
+    """Forget `start`; it is nearly always the last one, and not there any more after a `reset`."""
     for position in range(len(starts) - 1, -1, -1):
-        if starts[position] <= start:
+        if starts[position] == start:
             del starts[position]
             return

@@ -38,8 +38,8 @@ class Excess(NamedTuple):
     """US dollars (or calls) allowed."""
 
 
-class _Account:
-    """What one session has spent and promised."""
+class Account:
+    """What one session has spent and promised. Only its `Ledger` changes it."""
 
     __slots__ = ("alerted", "calls", "in_flight", "reserved", "spent")
 
@@ -54,14 +54,12 @@ class _Account:
 class Reservation:
     """One call and some money, promised to a call in flight. Belongs to one call."""
 
-    __slots__ = ("_account", "alert", "amount")
+    __slots__ = ("_account", "amount")
 
-    def __init__(self, account: _Account, amount: float) -> None:
-        self._account: _Account | None = account
+    def __init__(self, account: Account, amount: float) -> None:
+        self._account: Account | None = account
         self.amount = amount
         """US dollars reserved; 0.0 when the price is not known beforehand."""
-        self.alert = False
-        """Whether this call crossed the alert threshold of its session's calls: run `on_alert` now."""
 
 
 class Ledger:
@@ -76,10 +74,12 @@ class Ledger:
         "_alert_calls",
         "_alert_money",
         "_config",
+        "_latest",
         "_max_call",
         "_max_calls",
         "_max_money",
         "_price",
+        "_quiet_calls",
         "_spent_up",
     )
 
@@ -94,7 +94,10 @@ class Ledger:
         self._max_calls = math.inf if config.max_calls_per_session is None else config.max_calls_per_session
         self._alert_money = _alert_at(config.max_cost_per_session, config.alert_threshold)
         self._alert_calls = _alert_at(config.max_calls_per_session, config.alert_threshold)
-        self._accounts: OrderedDict[Hashable, _Account] = OrderedDict()
+        # Calls before the first one that a limit or an alert may concern.
+        self._quiet_calls = min(self._max_calls, self._alert_calls - 1)
+        self._accounts: OrderedDict[Hashable, Account] = OrderedDict()
+        self._latest: Account | None = None  # the last in that order
 
     @property
     def limit(self) -> float | None:
@@ -143,7 +146,41 @@ class Ledger:
         elif self._excess(account, amount) is not None:
             return None
         self._accounts.move_to_end(key)
+        self._latest = account
         return self._book(account, amount)
+
+    def promise(self, key: Hashable, amount: float) -> Account | None:
+        """What `reserve` does for nearly every call, without a reservation. None, and nothing is promised, for the
+        first call of a session and when a limit or an alert is near: then ask `reserve`.
+
+        End it, exactly once, with `keep`, or with what ends the `reservation` made from it. `amount` is in US dollars.
+        """
+        account = self._accounts.get(key)
+        if (
+            account is None
+            or account.calls >= self._quiet_calls
+            or account.spent + account.reserved + amount > self._max_money
+            or amount > self._max_call
+        ):
+            return None
+        if account is not self._latest:
+            self._accounts.move_to_end(key)
+            self._latest = account
+        account.calls += 1
+        account.in_flight += 1
+        account.reserved += amount
+        return account
+
+    def keep(self, account: Account, amount: float) -> bool:
+        """Book what was promised as spent. True when this crossed the alert threshold, as in `settle`."""
+        account.in_flight -= 1
+        # As in `release`.
+        account.reserved = account.reserved - amount if account.in_flight else 0.0
+        account.spent += amount
+        if account.spent < self._alert_money or account.alerted:
+            return False
+        account.alerted = True
+        return True
 
     def overdraw(self, key: Hashable, estimate: float | None) -> Reservation:
         """Promise one call and its cost whatever the limits say: for `on_exceed="warn"`.
@@ -172,7 +209,9 @@ class Ledger:
         # As in `release`.
         account.reserved = account.reserved - amount if account.in_flight else 0.0
         account.spent += spent
-        if account.spent < self._alert_money or account.alerted:
+        # Calls are looked at here too, and not when they are booked: one that is released again must not use up the
+        # session's alert.
+        if account.alerted or (account.spent < self._alert_money and account.calls < self._alert_calls):
             return False
         account.alerted = True
         return True
@@ -189,9 +228,13 @@ class Ledger:
 
     def reset(self) -> None:
         """Forget every session; reservations in flight settle into nothing."""
+        for account in self._accounts.values():
+            # What is in flight still settles with it, and must not alert about what is forgotten.
+            account.alerted = True
         self._accounts.clear()
+        self._latest = None
 
-    def _excess(self, account: _Account, amount: float | None) -> Excess | None:
+    def _excess(self, account: Account, amount: float | None) -> Excess | None:
         committed = account.spent + account.reserved
         if account.calls < self._max_calls:
             # The one path that every call takes that is let through.
@@ -211,21 +254,18 @@ class Ledger:
             return Excess("call", amount, config.max_cost_per_call)
         return Excess("session", committed, config.max_cost_per_session or 0.0)
 
-    def _book(self, account: _Account, amount: float | None) -> Reservation:
+    def _book(self, account: Account, amount: float | None) -> Reservation:
         reserved = amount or 0.0
         account.calls += 1
         account.in_flight += 1
         account.reserved += reserved
-        reservation = Reservation(account, reserved)
-        if account.calls >= self._alert_calls and not account.alerted:
-            account.alerted = reservation.alert = True
-        return reservation
+        return Reservation(account, reserved)
 
-    def _open(self, key: Hashable) -> _Account:
+    def _open(self, key: Hashable) -> Account:
         accounts = self._accounts
         if len(accounts) >= MAX_SESSIONS:
             self._forget_idle()
-        account = accounts[key] = _Account()
+        account = accounts[key] = self._latest = Account()
         return account
 
     def _forget_idle(self) -> None:
@@ -233,10 +273,11 @@ class Ledger:
             key, account = self._accounts.popitem(last=False)
             if not account.in_flight:
                 return
-            self._accounts[key] = account  # in use: to the end of the line, so the next search starts elsewhere
+            # In use: to the end of the line, so that the next search starts elsewhere.
+            self._accounts[key] = self._latest = account
 
 
-_EMPTY: Final = _Account()  # stands for a session not seen yet; never written to
+_EMPTY: Final = Account()  # stands for a session not seen yet; never written to
 
 
 def _with_slack(limit: float | None) -> float:

@@ -35,15 +35,19 @@ def spelling(value: Any) -> object:
     return text if len(text) <= _SHORT else blake2b(text, digest_size=16).digest()
 
 
-def _is_simple(arguments: dict[Any, Any]) -> bool:
-    """Whether equal arguments are those whose values are equal: short texts, whole numbers and None. Not so floats and
-    booleans, for `1 == 1.0 == True`.
+def are_plain(values: tuple[Any, ...]) -> bool:
+    """Whether the values themselves may stand for their spelling: short texts, whole numbers and None. Not so floats
+    and booleans, for `1 == 1.0 == True`.
     """
-    for name, value in arguments.items():
+    for value in values:
         kind = type(value)
-        if type(name) is not str or not (kind is int or value is None or (kind is str and len(value) <= _SHORT)):
+        if not (kind is int or value is None or (kind is str and len(value) <= _SHORT)):
             return False
     return True
+
+
+def _is_simple(arguments: dict[Any, Any]) -> bool:
+    return are_plain(tuple(arguments.values())) and all(type(name) is str for name in arguments)
 
 
 def _sorted(value: Any, levels: int) -> Any:

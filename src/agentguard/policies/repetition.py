@@ -28,18 +28,19 @@ _LONGEST_HISTORY: Final = 4096
 class Sighting:
     """One call as the history saw it; hand it back to `conclude`."""
 
-    __slots__ = ("_digest", "_index", "_key", "count", "period", "rung")
+    # What nearly every call is stands on the class.
 
-    def __init__(self, index: int, key: Hashable, count: int, period: int, rung: Rung) -> None:
+    count: int = 1
+    """How often the circle has now been gone round, this call included; 1 when nothing repeats."""
+    period: int = 1
+    """Calls in the circle."""
+    rung: Rung = "ok"
+    """What to do about it."""
+    _digest: Hashable = None  # not known (yet), which equals anything
+
+    def __init__(self, index: int, key: Hashable) -> None:
         self._index = index
         self._key = key
-        self._digest: Hashable = None  # None: not known (yet), which equals anything
-        self.count = count
-        """How often the circle has now been gone round, this call included; 1 when nothing repeats."""
-        self.period = period
-        """Calls in the circle."""
-        self.rung: Rung = rung
-        """What to do about it."""
 
 
 class Repetition:
@@ -83,7 +84,7 @@ class Repetition:
             sighting = self._find(key, index, now)
         else:
             self._fresh_at = index  # unlike each of the last calls: a break for every period at once
-            sighting = Sighting(index, key, 1, 1, "ok")
+            sighting = Sighting(index, key)
         self._recent.append(key)
         self._history.append(sighting)
         if self._look_back is not None:
@@ -97,12 +98,19 @@ class Repetition:
         call on the rungs "block" and "halt", whatever the digest: the refusal of a loop must not look like progress,
         or `halt_after` would never be reached.
         """
+        if self.note(sighting, digest):
+            self.compare(sighting)
+
+    def note(self, sighting: Sighting, digest: Hashable) -> bool:
+        """The first half of `conclude`, without the lock: True when the caller must take it and `compare`.
+
+        Nothing to compare with means that no equal call has been seen since, and none just before. One that is seen
+        from now on finds the digest when it concludes itself, because it is stored before anything is read.
+        """
         if digest is None or sighting.rung in _STOPPED:
-            return
+            return False
         sighting._digest = digest
-        index = sighting._index
-        if index < self._latest or index > self._fresh_at:
-            self._compare(sighting, digest, self._latest - index)
+        return sighting._index != self._latest or sighting._index > self._fresh_at
 
     def _find(self, key: Hashable, index: int, now: float) -> Sighting:
         """The longest count among all periods; of equal ones the shortest period."""
@@ -119,7 +127,9 @@ class Repetition:
             count = min(index - last_break + p, calls) // p
             if count > best:
                 best, period = count, p
-        return Sighting(index, key, best, period, self._rung(best))
+        sighting = Sighting(index, key)
+        sighting.count, sighting.period, sighting.rung = best, period, self._rung(best)
+        return sighting
 
     def _calls_in_sight(self, now: float) -> int:
         """How many of the latest calls, with the one being observed, are recent enough to count."""
@@ -130,14 +140,14 @@ class Repetition:
             times.popleft()
         return len(times) + 1
 
-    def _compare(self, sighting: Sighting, digest: Hashable, newer: int) -> None:
-        """Note a break wherever this result differs from that of an equal call p before or after it.
-
-        `newer` calls have been observed since; if too many, the call has left the history and changes nothing.
+    def compare(self, sighting: Sighting) -> None:
+        """The second half of `conclude`: a break wherever the result differs from that of an equal call p before or
+        after it.
         """
-        history, breaks, index = self._history, self._breaks, sighting._index
-        size = len(history)
+        history, breaks, index, digest = self._history, self._breaks, sighting._index, sighting._digest
+        size, newer = len(history), self._latest - index
         if newer >= size:
+            # So many calls since that it has left the history, and changes nothing.
             return
         for p in range(1, len(breaks)):
             if newer + p < size and _differ(history[-1 - newer - p], sighting, digest):

@@ -42,6 +42,7 @@ from agentguard.policies.parameters import (
 from agentguard.policies.schema_nodes import build_validator
 from agentguard.policies.secret_names import SecretNames
 from agentguard.policies.strict_profile import Strict
+from agentguard.policies.usual_calls import by_name, by_position
 
 _USUAL_SECRETS = SecretNames().is_secret
 
@@ -92,6 +93,8 @@ class ArgumentSchema:
             # A recursive type, perhaps.
             self._validate = _unless_too_deep(self._validate)
             self._validate_named = _unless_too_deep(self._validate_named)
+        self._by_count = by_position(parameters, schemas)
+        self._by_name = by_name(parameters, schemas)
         self._parameters = tuple(parameters)
         self._is_secret = is_secret
         self._fills = any(not (p.omittable or p.required) for p in parameters)
@@ -134,16 +137,17 @@ class ArgumentSchema:
         Raises:
             SchemaMismatch: an argument does not fit, is missing or is not known.
         """
-        # `_cast` without notes, written out: its two further calls are a third of what a valid call costs.
         try:
-            cast: Arguments = self._validate(ArgsKwargs(args, kwargs)) if args else self._validate_named(kwargs)
-        except (ValidationError, RecursionError) as error:
-            mismatch = self._mismatch(error)
-        else:
-            if len(cast[1]) != len(kwargs) or self._fills:
-                return self._as_given(cast, args, kwargs)
-            return cast if len(cast[0]) == len(args) else (cast[0][: len(args)], cast[1])
-        raise mismatch
+            if not kwargs:
+                validate = self._by_count.get(len(args))
+                if validate is not None:
+                    return validate(args), kwargs
+            elif not args and self._by_name is not None:
+                return args, self._by_name(kwargs)
+        except (ValidationError, RecursionError):
+            # Refused below, with the words for it.
+            pass
+        return self._cast(args, kwargs, None)
 
     def cast_noting(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from agentguard.core.call import ToolCall
@@ -10,6 +11,7 @@ from agentguard.core.chain import Handler, Layer
 from agentguard.core.result import ToolResult
 from agentguard.errors import CallRejected, OutputRejected
 from agentguard.state.budget_gate import BudgetGate
+from agentguard.state.common_case import CommonCase
 from agentguard.state.gate import WAIT, Afterwards, Gate, Outcome, Overruled
 from agentguard.state.lock import LOCK, TURN
 
@@ -35,6 +37,34 @@ class Admission(Layer):
 
     def link(self, inner: Handler, /) -> Handler:
         """Admit, run, and settle with what became of it."""
+        one_by_one = self._asking_one_by_one(inner)
+        return self._asking_all_at_once(inner, one_by_one) if CommonCase.serves(self.gates) else one_by_one
+
+    def _asking_all_at_once(self, inner: Handler, one_by_one: Handler) -> Handler:
+        common_case = CommonCase(self.gates)
+        take, keep = common_case.take, common_case.keep
+
+        async def admitted(call: ToolCall) -> ToolResult:
+            # As below.
+            bodies_before = call.bodies
+            taken = take(call)
+            if taken is None:
+                return await one_by_one(call)
+            try:
+                result = await inner(call)
+            except BaseException as error:
+                outcome = _outcome_of(error, call) if call.bodies > bodies_before else "unused"
+                self._give_back(call, common_case.as_grants(taken), outcome, None)
+                raise
+            if call.bodies == bodies_before:
+                self._give_back(call, common_case.as_grants(taken), "unused", None)
+            elif not keep(call, taken):
+                self._give_back(call, common_case.as_grants(taken), "success", None)
+            return result
+
+        return admitted
+
+    def _asking_one_by_one(self, inner: Handler) -> Handler:
         count = len(self.gates)
         admit, give_back = self._admit, self._give_back
         is_priced = self._budget is not None
@@ -92,6 +122,10 @@ class Admission(Layer):
 
     async def _queue(self, call: ToolCall, grants: list[Any]) -> None:
         """Wait at every gate that is left, in order."""
+        with TURN:
+            # What was granted so far begins when the wait is over: a probe's lease must not run out in a queue.
+            for gate, grant in zip(self.gates, grants):  # noqa: B905 - shorter than the gates, as they wait at the rest
+                gate.begin_locked(grant, math.inf)
         try:
             for gate in self.gates[len(grants) :]:
                 grants.append(await self._wait_at(gate, call))  # noqa: PERF401 - what was granted must be known if it fails

@@ -36,10 +36,12 @@ class BudgetGate(Gate):
         self.has_price = config.cost is not None
         """Whether the user's own function tells what a call costs."""
         self.only_warns = config.on_exceed == "warn"
-        self._price = config.max_cost_per_call if config.cost_per_call is None else config.cost_per_call
-        self._has_money = self.has_price or self._price is not None
+        self.price_per_call = config.max_cost_per_call if config.cost_per_call is None else config.cost_per_call
+        """US dollars reserved for each call; None when nobody has said."""
+        self.has_money = self.has_price or self.price_per_call is not None
+        """Whether what a call costs is counted on `call.cost`."""
         # A ledger of its own knows the price; tools that share one may have different prices.
-        self._assumed = None if config.shared_key is None else self._price
+        self._assumed = None if config.shared_key is None else self.price_per_call
 
     def estimate(self, call: ToolCall) -> float | None:
         """US dollars that the call will probably cost, by the user's own function; None when it cannot say."""
@@ -92,10 +94,10 @@ class BudgetGate(Gate):
             # The tool has run: what it said it would cost is booked, and the result goes on to the caller.
             call.note("bad_cost", str(error))
             crossed, cost = self.ledger.settle(reservation, None), None
-        if self._has_money:
+        if self.has_money:
             call.cost = (call.cost or 0.0) + (reservation.amount if cost is None else cost)
-        if (crossed or reservation.alert) and self.settings.on_alert is not None:
-            return lambda: self._alert(call)
+        if crossed and self.settings.on_alert is not None:
+            return lambda: self.alert(call)
         return None
 
     def reading_locked(self, session_id: str | None, _now: float, /) -> dict[str, Any]:
@@ -106,7 +108,8 @@ class BudgetGate(Gate):
         """Forget every session's spending."""
         self.ledger.reset()
 
-    def _alert(self, call: ToolCall) -> None:
+    def alert(self, call: ToolCall) -> None:
+        """Tell the user's function that the session's budget is nearly spent. Without the lock."""
         key = call.session_id
         try:
             if self.settings.on_alert is not None:

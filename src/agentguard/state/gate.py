@@ -52,7 +52,9 @@ class Gate(ABC):
         raise AssertionError(call)
 
     def begin_locked(self, grant: Any, now: float, /) -> None:  # noqa: B027 - most gates have nothing to do
-        """The attempt starts only now, after it queued at some gate. For gates whose grants have a clock."""
+        """The attempt starts only at `now`, because it queues at some gate (infinity) or has queued. For gates whose
+        grants have a clock.
+        """
 
     @abstractmethod
     def settle_locked(

@@ -61,7 +61,7 @@ class SlotGate(Gate):
     ) -> Afterwards | None:
         """Hand the slot to whoever waits longest."""
         waiter = grant.release() if grant is self.slots else None
-        return None if waiter is None else lambda: self._wake(waiter)
+        return None if waiter is None else lambda: self.wake(waiter)
 
     def reading_locked(self, _session_id: str | None, _now: float, /) -> dict[str, Any]:
         """Bodies running, and calls waiting for a slot."""
@@ -70,7 +70,8 @@ class SlotGate(Gate):
     def reset_locked(self) -> None:
         """Nothing to forget: slots are taken by calls under way."""
 
-    def _wake(self, waiter: Waiter | None) -> None:
+    def wake(self, waiter: Waiter | None) -> None:
+        """Tell whoever was handed a slot; without the lock."""
         while waiter is not None and not waiter.wake():
             # Its event loop is gone, and the slot would be lost with it.
             with TURN:
@@ -79,7 +80,7 @@ class SlotGate(Gate):
     def _leave(self, waiter: Waiter) -> None:
         with TURN:
             following = None if self.slots.withdraw(waiter) else self.slots.release()
-        self._wake(following)
+        self.wake(following)
 
     def _full(self, call: ToolCall) -> ConcurrencyLimitError:
         return ConcurrencyLimitError(tool_name=call.tool_name, call_id=call.call_id, limit=self.slots.limit)
