@@ -1,9 +1,11 @@
-"""What every room's tests share: how hypothesis works, and nothing else. Fakes live in `agentguard.testing`."""
+"""What every room's tests share: how hypothesis works, and that nobody sleeps. Fakes live in `agentguard.testing`."""
 
 import os
 import signal
 
 from hypothesis import settings
+
+from tests.sleeping import pytest_runtest_call  # noqa: F401 - pytest finds the hook here
 
 # A process started in the background by a shell ignores Ctrl-C, and the tests of what Ctrl-C does would wait in vain.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -54,10 +54,11 @@ class Tally:
 class Job:
     """One function to call in a thread, and what came of it."""
 
-    __slots__ = ("_call", "_context", "abandoned", "done", "error", "has_ended", "hung", "is_started", "value")
+    __slots__ = ("_call", "abandoned", "context", "done", "error", "has_ended", "hung", "is_started", "value")
 
     def __init__(self, context: Context, hung: Tally, fn: Callable[..., Any], *args: Any) -> None:
-        self._context = context
+        self.context = context
+        """Where the function is called."""
         self._call = (fn, args)
         self.hung = hung
         """Counts the job for as long as it runs on abandoned."""
@@ -76,7 +77,7 @@ class Job:
         """Call the function and keep its value or its exception."""
         fn, args = self._call
         try:
-            self.value = self._context.run(fn, *args)
+            self.value = self.context.run(fn, *args)
         except BaseException as error:  # noqa: BLE001 - kept and raised where the result is taken
             self.error = error
         finally:
@@ -114,8 +115,10 @@ class ThreadPool:
         """Jobs waiting or running, abandoned ones not counted."""
         self._inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox] = WeakKeyDictionary()
 
-    async def run(self, job: Job) -> Any:
-        """Have `job` run in a thread and give its value. Cancelling abandons the job."""
+    async def run(self, job: Job, *, stop: Callable[[], object] | None = None) -> Any:
+        """Have `job` run in a thread and give its value. Cancelling abandons the job; with `stop`, which makes a
+        running one end at once, it is called and the end awaited.
+        """
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -127,11 +130,32 @@ class ThreadPool:
         self.submit(job)
         try:
             await future
-        except BaseException:
+        except BaseException as error:
+            if stop is not None:
+                stop()
+                if isinstance(error, asyncio.CancelledError):
+                    await self._end_of(job, inbox)
             # Cancelled while waiting: the thread cannot be stopped, but nobody waits for it any more.
             self.abandon(job)
             raise
         return job.result()
+
+    async def _end_of(self, job: Job, inbox: _Inbox) -> None:
+        """Wait until a job ends that has been stopped; not for one that has not started, and never will."""
+        import asyncio
+
+        ended = asyncio.get_running_loop().create_future()
+        with self._lock:
+            if job.has_ended or not job.is_started:
+                return
+            # Read by the thread after it has set `has_ended`.
+            job.done = inbox.slot_for(ended)
+        try:
+            await ended
+        except BaseException:
+            # Cancelled once more.
+            self.abandon(job)
+            raise
 
     def run_blocking(self, job: Job, timeout: float) -> bool:
         """Have `job` run in a thread and block this one until it ends; False if `timeout` seconds passed first, and the
