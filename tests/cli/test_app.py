@@ -26,6 +26,21 @@ def test_an_unknown_command_is_refused_without_a_traceback(tmp_path):
     assert "Traceback" not in done.errors
 
 
+def test_help_does_without_what_only_some_commands_need():
+    code = """
+import sys
+from agentguard.cli import main
+sys.argv[1:] = ["--help"]
+try:
+    main()
+finally:
+    print({"asyncio", "http.server", "pydantic", "rich", "sqlite3"} & set(sys.modules), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--install-completion" in done.stdout
+    assert done.stderr == "set()\n"
+
+
 def test_the_library_does_not_load_the_command_line():
     code = "import sys, agentguard; print({'agentguard.cli', 'rich', 'typer'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -35,21 +35,30 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(checkout, tmp_path_factory):
-    """Three demos at once: in a pipe, in a pipe without stdin outside of any checkout, and on a terminal."""
+    """Three demos at once: in a pipe, as JSON without stdin outside of any checkout, and on a terminal."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     ceiling = {"GIT_CEILING_DIRECTORIES": str(elsewhere.parent)}
     with ThreadPoolExecutor() as pool:
         piped = pool.submit(run, "demo", cwd=checkout)
-        bare = pool.submit(run_without_stdin, "demo", "--traces", "deep/er", cwd=elsewhere, **ceiling)
+        bare = pool.submit(run_without_stdin, "demo", "--json", "--traces", "deep/er", cwd=elsewhere, **ceiling)
         shown = pool.submit(run_on_terminal, "demo", "--traces", "t", cwd=checkout, columns=80)
         return {"piped": piped.result(), "no checkout": bare.result(), "terminal": shown.result(), "folder": elsewhere}
 
 
-@pytest.mark.parametrize("where", ["piped", "no checkout", "terminal"])
+@pytest.mark.parametrize("where", ["piped", "terminal"])
 def test_everything_that_the_demo_claims_is_true(where, outcomes):
     done: Outcome = outcomes[where]
     assert "NOT SO" not in done.output
     assert (done.code, done.errors) == (0, ""), done.output
+
+
+def test_as_json_the_answer_is_the_summary_and_nothing_else(outcomes):
+    done = outcomes["no checkout"]
+    played = json.loads(done.output)
+    assert (done.code, played["is_true"], played["failed"], played["is_complete"]) == (0, True, 0, True)
+    assert [act["act"] for act in played["acts"]] == list(ACTS)
+    assert sum(act["calls"] for act in played["acts"]) > 50
+    assert "NOT SO" not in done.errors
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -104,14 +113,14 @@ def test_the_recorded_session_can_be_listed_and_shown(outcomes, checkout):
 
 
 def test_outside_of_a_checkout_it_makes_a_repository_and_says_so(outcomes):
-    assert "no git checkout is here" in outcomes["no checkout"].output
+    assert "no git checkout is here" in outcomes["no checkout"].errors
     assert (outcomes["folder"] / "deep" / "er" / "agentguard_traces.db").is_file()
 
 
 def test_a_pipe_gets_plain_text_and_whole_lines(outcomes):
-    for where in ("piped", "no checkout"):
-        assert "\x1b" not in outcomes[where].output
-        assert "\u202e" not in outcomes[where].output
+    for text in (outcomes["piped"].output, outcomes["no checkout"].errors):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
     assert r"evil\x1b[2J\u202e.txt" in outcomes["piped"].output
 
 

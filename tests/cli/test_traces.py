@@ -41,12 +41,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_list_shows_each_session_with_its_calls_and_errors(folder):
+def test_list_shows_each_session_with_its_calls_errors_and_refusals(folder):
     done = traces(folder, "list")
     assert done.code == 0
     rows = {line.split()[0]: line.split() for line in done.output.splitlines()}
-    assert rows["monday-1"][3:5] == ["4", "1"]
-    assert rows["monday-2"][3:5] == ["6", "0"]
+    assert rows["monday-1"][3:6] == ["4", "0", "1"]
+    assert rows["monday-2"][3:6] == ["6", "0", "0"]
 
 
 def test_list_as_json_can_be_read_by_programs(folder):
@@ -104,7 +104,7 @@ def test_show_takes_a_trace_and_the_beginning_of_an_id(folder):
 def test_an_unknown_id_is_refused_with_those_that_come_near(folder):
     done = traces(folder, "show", "mondey-1")
     assert (done.code, done.output) == (2, "")
-    assert "there is no session or trace 'mondey-1'; did you mean 'monday-1'" in done.errors
+    assert "there is no session, trace or call 'mondey-1'; did you mean 'monday-1'" in done.errors
 
 
 def test_an_ambiguous_beginning_is_refused_with_its_candidates(folder):

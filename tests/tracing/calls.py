@@ -18,6 +18,7 @@ def finish(
     call: ToolCall, value: Any = "found", *, error: BaseException | None = None, seconds: float = 0.25
 ) -> CallSpan:
     if error is None:
+        call.bodies = call.attempt
         call.span.end(ToolResult(call, value, seconds))
     else:
         call.span.fail(error)

@@ -8,7 +8,8 @@ import pytest
 
 from agentguard.tracing import open_store, record_session
 from agentguard.tracing.query import Query
-from agentguard.tracing.sinks.jsonl import JsonlReader, JsonlSink
+from agentguard.tracing.sinks.jsonl import JsonlSink
+from agentguard.tracing.sinks.jsonl_reader import JsonlReader
 from tests.tracing.calls import make_call
 
 

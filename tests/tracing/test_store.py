@@ -64,8 +64,8 @@ def test_a_folder_with_both_kinds_of_store_is_read_as_one(tmp_path):
 
 def test_sessions_come_by_start_with_their_counts(store):
     one, two = store.sessions()
-    assert (one.session_id, one.calls, one.errors) == ("one", 2, 1)
-    assert (two.session_id, two.calls, two.errors) == ("two", 3, 0)
+    assert (one.session_id, one.calls, one.errors, one.refused) == ("one", 2, 1, 0)
+    assert (two.session_id, two.calls, two.errors, two.refused) == ("two", 3, 0, 0)
     assert one.started_at <= one.last <= two.last
 
 

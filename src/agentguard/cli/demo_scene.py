@@ -13,8 +13,8 @@ from rich.text import Text
 from agentguard import Session
 from agentguard.cli.demo_repository import Repository
 from agentguard.cli.demo_service import BuildService
-from agentguard.cli.escaping import visible
 from agentguard.tracing import TraceEntry
+from agentguard.tracing.escaping import visible
 
 E = TypeVar("E", bound=Exception)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -21,16 +23,56 @@ from agentguard.cli.demo_scene import Scene, print_line
 from agentguard.cli.demo_service import BuildService
 from agentguard.cli.demo_sources import Workspace, workspace
 from agentguard.cli.demo_summary import print_summary
-from agentguard.cli.escaping import visible
 from agentguard.cli.screen import count
-from agentguard.cli.traces import print_session
+from agentguard.cli.session_view import print_session
 from agentguard.tracing import Store, TraceEntry
+from agentguard.tracing.escaping import visible
 
 ACTS = (*ARGUMENTS, *FAILURES, *LIMITS, *RESULTS)
 
 
-async def play(screen: Console, repository: Repository, service: BuildService, traces: Path) -> bool:
-    """Play every act in one recorded session, and show the record. Whether all that was claimed is true."""
+@dataclass(frozen=True)
+class Played:
+    """What became of the demo."""
+
+    session_id: str
+    """The recorded session."""
+
+    performances: list[Performance]
+    """Its acts."""
+
+    is_complete: bool
+    """Whether the store has every call that was made."""
+
+    @property
+    def failed(self) -> int:
+        """Claims that were not true."""
+        return sum(performance.failed for performance in self.performances) + (not self.is_complete)
+
+    def as_row(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        acts = [
+            {
+                "act": each.act.title,
+                "shown": each.act.shows,
+                "outcome": each.outcome,
+                "calls": len(each.calls),
+                "refused": each.refused,
+                "failed": each.failed,
+            }
+            for each in self.performances
+        ]
+        return {
+            "session_id": self.session_id,
+            "is_true": not self.failed,
+            "failed": self.failed,
+            "is_complete": self.is_complete,
+            "acts": acts,
+        }
+
+
+async def play(screen: Console, repository: Repository, service: BuildService, traces: Path) -> Played:
+    """Play every act in one recorded session, and show the record."""
     began = time.perf_counter()
     session_id = f"demo-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     workspace.set(Workspace(repository.root, service.url))
@@ -41,16 +83,15 @@ async def play(screen: Console, repository: Repository, service: BuildService, t
             performances.append(await perform(number, Scene(act, screen, service, repository, seen)))
     took = time.perf_counter() - began
 
-    is_complete = _read_back(screen, open_store(recorder.path), seen)
+    played = Played(session_id, performances, _read_back(screen, open_store(recorder.path), seen))
     print_summary(screen, performances)
-    failed = sum(performance.failed for performance in performances) + (not is_complete)
-    if failed:
-        screen.print(Text(f"Not true: {count(failed, 'claim')} of the above, marked NOT SO.", "bold red"))
+    if played.failed:
+        screen.print(Text(f"Not true: {count(played.failed, 'claim')} of the above, marked NOT SO.", "bold red"))
     else:
         screen.print(Text(f"All of this was checked while it happened, in {took:.1f} s. Look again:", "green"))
     command = shlex.join(["agentguard", "traces", "show", session_id, "--path", str(traces)])
     screen.print(Text(f"  {visible(command)}"), soft_wrap=True)
-    return not failed
+    return played
 
 
 def _introduce(screen: Console, repository: Repository, service: BuildService, traces: Path) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentguard.cli.demo_performance import Performance
-from agentguard.cli.escaping import visible
+from agentguard.tracing.escaping import visible
 
 
 def print_summary(screen: Console, performances: Sequence[Performance]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 import typer
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agentguard.cli.escaping import visible
+from agentguard.tracing.escaping import visible
 
 _ENDLESS = 10_000
 """Columns of a pipe, where whoever reads it may cut lines, and a line that was wrapped cannot be put together again."""
@@ -48,8 +49,15 @@ def print_table(screen: Console, table: Table) -> None:
         screen.print(Text(line.rstrip()), soft_wrap=True)
 
 
-def refuse(problem: str) -> NoReturn:
-    """End the command with exit code 2, and a line on standard error that says why."""
+def say(message: str) -> None:
+    """A line on standard error, for what is not the answer itself."""
+    open_screen(to_stderr=True).print(Text.assemble(("agentguard: ", "bold"), visible(message)), soft_wrap=True)
+
+
+def refuse(problem: str, details: Iterable[str] = ()) -> NoReturn:
+    """End the command with exit code 2, and a line on standard error that says why; `details` are lines below it."""
     screen = open_screen(to_stderr=True)
     screen.print(Text.assemble(("agentguard: ", "bold red"), visible(problem)))
+    for line in details:
+        screen.print(Text(f"  {visible(line)}"), soft_wrap=True)
     raise typer.Exit(2)

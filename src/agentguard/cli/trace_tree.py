@@ -12,10 +12,11 @@ from rich.console import Console, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
-from agentguard.cli.escaping import visible
 from agentguard.tracing import Span, TraceNode
+from agentguard.tracing.escaping import visible
+from agentguard.tracing.wording import arguments_of, seconds_text, status_of
 
-_STYLES: Final = {
+STYLES: Final = {
     "ok": "green",
     "stopped_early": "green",
     "denied": "yellow",
@@ -24,6 +25,7 @@ _STYLES: Final = {
     "cancelled": "cyan",
     "unknown": "dim",
 }
+"""The colour of each status of a span."""
 _WIDEST_CALL: Final = 60
 _NARROWEST_CALL: Final = 8
 _NARROWEST_NOTE: Final = 30
@@ -34,7 +36,6 @@ _FEWEST_ALIKE: Final = 4
 _DEEPEST: Final = 24
 """Levels that are drawn; what is deeper stands at the last of them."""
 _LONGEST_NAME: Final = 60
-_LONGEST_VALUE: Final = 30
 _LONGEST_NOTE: Final = 160
 _NOTED: Final = {
     "casts": "cast {}",
@@ -50,13 +51,17 @@ _ASCII: Final = ("+- ", "`- ", "|  ")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One line of a tree."""
+
     guides: str
+    """The lines that lead to it."""
     alike: Sequence[TraceNode]
     """The node that the row shows, and those that are like it."""
 
     @property
     def spans(self) -> list[Span]:
+        """The spans of these nodes."""
         return [node.span for node in self.alike]
 
 
@@ -68,8 +73,8 @@ def tree_table(screen: Console, nodes: Sequence[TraceNode], *, fold: bool = True
         nodes: The outermost calls.
         fold: Show four or more equal calls in a row as one; False shows each.
     """
-    rows = list(_rows(nodes, _ASCII if screen.options.ascii_only else _UNICODE, fold=fold))
-    labels = [_label(row) for row in rows]
+    rows = list(tree_rows(screen, nodes, fold=fold, attempts=not fold))
+    labels = [label_of(row) for row in rows]
     began = min((node.span.started_at for node in nodes), default=0.0)
     room = max(_NARROWEST_CALL, screen.width - _WIDTH_OF_NUMBERS)
     widest = min(_WIDEST_CALL, room, max((label.cell_len for label in labels), default=0))
@@ -85,42 +90,38 @@ def tree_table(screen: Console, nodes: Sequence[TraceNode], *, fold: bool = True
         table.add_column("notes", no_wrap=True, overflow=cut, max_width=room - widest)
     for row, label in zip(rows, labels, strict=True):
         first = row.spans[0]
-        status = Text(status_of(first), _STYLES[first.status])
-        notes = [Text(_notes(first), "dim")] if has_notes else []
+        status = Text(status_of(first), STYLES[first.status])
+        notes = [Text(notes_of(first), "dim")] if has_notes else []
         table.add_row(label, status, _tries(row.spans), _at(first, began), _took(row.spans), *notes)
     return table
 
 
-def status_of(span: Span) -> str:
-    """How a span ended, in one word: the call's own status where it says more."""
-    status = span.attributes.get("call_status")
-    return visible(status, 20) if isinstance(status, str) else span.status
+def tree_rows(screen: Console, nodes: Sequence[TraceNode], *, fold: bool, attempts: bool) -> Iterator[Row]:
+    """The tree from top to bottom. Without recursion: a damaged or a hostile store may be very deep.
 
-
-def seconds_text(seconds: float) -> str:
-    """A duration for people."""
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1_000 * seconds:.1f} ms"
-
-
-def _rows(nodes: Sequence[TraceNode], lines: tuple[str, str, str], *, fold: bool) -> Iterator[_Row]:
-    """The tree from top to bottom. Without recursion: a damaged or a hostile store may be very deep."""
-    fork, end, down = lines
+    Args:
+        screen: Decides between lines and ASCII.
+        nodes: The outermost calls.
+        fold: Make one row of four or more equal calls in a row.
+        attempts: Give also an only attempt, which is as good as the call itself.
+    """
+    fork, end, down = _ASCII if screen.options.ascii_only else _UNICODE
     stack = [("", "", alike) for alike in reversed(_folded(nodes, fold=fold))]
     while stack:
         before, joint, alike = stack.pop()
-        yield _Row(before + joint, alike)
+        yield Row(before + joint, alike)
         below = before + {"": "", fork: down, end: "   "}[joint]
-        inside = _folded(_worth_showing(alike[0], fold=fold), fold=fold)
+        inside = _folded(alike[0].children if attempts else _worth_showing(alike[0]), fold=fold)
         joints = [fork] * (len(inside) - 1) + [end]
         room = below if len(below) < _DEEPEST * len(down) else before
         stack += [(room, *each) for each in reversed(list(zip(joints, inside, strict=False)))]
 
 
-def _worth_showing(node: TraceNode, *, fold: bool) -> Sequence[TraceNode]:
+def _worth_showing(node: TraceNode) -> Sequence[TraceNode]:
     """What is inside; not an only attempt, which is as good as the call itself."""
     inside = node.children
     is_only_attempt = len(inside) == 1 and inside[0].span.kind == "attempt" and not inside[0].children
-    return () if fold and is_only_attempt else inside
+    return () if is_only_attempt else inside
 
 
 def _folded(nodes: Sequence[TraceNode], *, fold: bool) -> list[list[TraceNode]]:
@@ -137,10 +138,11 @@ def _folded(nodes: Sequence[TraceNode], *, fold: bool) -> list[list[TraceNode]]:
 def _likeness(node: TraceNode) -> object:
     # What has something inside is like nothing else.
     span = node.span
-    return (id(node),) if _worth_showing(node, fold=True) else (span.kind, span.name, status_of(span))
+    return (id(node),) if _worth_showing(node) else (span.kind, span.name, status_of(span))
 
 
-def _label(row: _Row) -> Text:
+def label_of(row: Row) -> Text:
+    """Name and arguments, behind the lines that lead to it."""
     span = row.spans[0]
     text = Text()
     text.append(row.guides, "dim")
@@ -149,19 +151,8 @@ def _label(row: _Row) -> Text:
     text.append(visible(span.name, _LONGEST_NAME), "bold" if span.kind == "tool" else "")
     if span.kind == "tool":
         differ = any(other.input_json != span.input_json for other in row.spans)
-        text.append("(...)" if differ else _arguments(span))
+        text.append("(...)" if differ else arguments_of(span))
     return text
-
-
-def _arguments(span: Span) -> str:
-    arguments = span.input
-    if not isinstance(arguments, dict):
-        return "()"
-    return f"({', '.join(f'{visible(name, _LONGEST_VALUE)}={_short(value)}' for name, value in arguments.items())})"
-
-
-def _short(value: object) -> str:
-    return visible(json.dumps(value, ensure_ascii=False), _LONGEST_VALUE)
 
 
 def _tries(spans: Sequence[Span]) -> str:
@@ -191,7 +182,7 @@ def _text_of(span: Span, error: dict[str, Any]) -> str:
     return f"{error.get('type')}: {message}" if span.status == "error" else message
 
 
-def _notes(span: Span) -> str:
+def notes_of(span: Span) -> str:
     """What else is worth knowing, most important first. A store is a file like any other: nothing in it is certain."""
     attributes, error = span.attributes, span.error
     notes = [_text_of(span, error)] if isinstance(error, dict) else []

@@ -29,6 +29,7 @@ from agentguard.layers.trace import TraceMiddleware
 from agentguard.layers.truncation import TruncationMiddleware
 from agentguard.layers.validation import ValidationMiddleware
 from agentguard.middleware.chain import MiddlewareChain, check_middleware, name_of
+from agentguard.middleware.description import StageDescription, describe
 from agentguard.middleware.order import ORDER, Stage, resolve
 from agentguard.state.admission import Admission
 
@@ -84,6 +85,10 @@ class Onion:
             if isinstance(each, Layer):
                 each.prepare(target)
 
+    def describe(self) -> list[StageDescription]:
+        """The composed onion as plain values, outermost first."""
+        return describe(self.stages, self._config)
+
     def explain(self) -> str:
         """The composed onion as text, one stage a line, outermost first."""
         return "\n".join(f"{name}{f'({settings})' if settings else ''}" for name, settings in map(_line, self.stages))
@@ -92,8 +97,15 @@ class Onion:
 def target_of(fn: Any, config: GuardConfig) -> Target:
     """What `config` makes of `fn`. Raises `ConfigError` when it is not callable."""
     timing = config.timeout_settings
-    is_inline = timing is not None and timing.isolation == "inline"
-    return Target(fn, name=config.name, effect=config.effect, is_inline=is_inline)
+    isolation = None if timing is None else timing.isolation
+    return Target(
+        fn,
+        name=config.name,
+        effect=config.effect,
+        is_inline=isolation == "inline",
+        is_remote=isolation == "process",
+        memory_limit_mb=None if timing is None else timing.memory_limit_mb,
+    )
 
 
 def _line(middleware: Middleware) -> tuple[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 from agentguard.core.chain import Middleware
 from agentguard.core.runtime import THREAD
 from agentguard.errors import ConfigError
+from agentguard.layers.hallucination import HallucinationMiddleware
 from agentguard.layers.loop_guard import LoopGuardMiddleware
 from agentguard.layers.retry import RetryMiddleware
 from agentguard.policies.breaker import Breaker, State
@@ -52,7 +53,8 @@ class Controls:
     def __init__(self, stages: Iterable[Middleware]) -> None:
         stages = list(stages)
         self._gates: list[Gate] = [gate for stage in stages if isinstance(stage, Admission) for gate in stage.gates]
-        self._others = [stage for stage in stages if isinstance(stage, LoopGuardMiddleware | RetryMiddleware)]
+        resettable = LoopGuardMiddleware | RetryMiddleware | HallucinationMiddleware
+        self._others = [stage for stage in stages if isinstance(stage, resettable)]
 
     @property
     def breaker(self) -> BreakerControl:
@@ -70,6 +72,9 @@ class Controls:
         with TURN:
             for gate in self._gates:
                 reading |= gate.reading_locked(session_id, now)
+        for stage in self._others:
+            if isinstance(stage, HallucinationMiddleware):
+                reading |= stage.reading()
         return reading
 
     def reset(self) -> None:

@@ -13,6 +13,7 @@ from agentguard.core.config import GuardConfig
 from agentguard.core.runtime import LOOP, THREAD
 from agentguard.core.stages import stage_in_thread, stage_on_loop
 from agentguard.core.target import Kind, Target
+from agentguard.middleware.description import StageDescription
 from agentguard.middleware.onion import Onion, target_of
 from agentguard.tools.controls import BreakerControl, Controls
 from agentguard.tools.session import ToolSession
@@ -139,6 +140,10 @@ class GuardedTool(Generic[P, C, R]):
         from agentguard.policies.schema import ArgumentSchema  # noqa: PLC0415 - loads pydantic: 25 ms of every import
 
         return ArgumentSchema.of(self._target.signature, self._target.hints).json_schema()
+
+    def describe(self) -> list[StageDescription]:
+        """The composed onion as plain values, outermost first: what `explain` says, for programs."""
+        return self._onion.describe()
 
     def explain(self) -> str:
         """The composed onion as text, one stage a line, outermost first, the function last."""

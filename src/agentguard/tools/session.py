@@ -102,6 +102,8 @@ class Session:
             caller=here.caller,
             only_tool=self._only_tool,
             outer=around,
+            span=around.span if here.caller is around.caller else None,
+            run_id=around.run_id,
         )
 
 

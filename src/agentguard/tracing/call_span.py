@@ -2,112 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from agentguard.core.result import CallStatus, is_refusal_of, status_of
-from agentguard.tracing.decoding import decoded
+from agentguard.core.context import span_around
+from agentguard.core.result import CallStatus
 from agentguard.tracing.notices import warn_once
+from agentguard.tracing.open_span import STATUS_OF_CALL, OpenSpan
 from agentguard.tracing.snapshot import redactor_for, snapshot
-from agentguard.tracing.span import Span, SpanKind, SpanStatus
-from agentguard.tracing.walk import outline
+from agentguard.tracing.span import SpanKind
 
 if TYPE_CHECKING:
     from agentguard.core.call import ToolCall
     from agentguard.core.context import Collector
     from agentguard.core.result import ToolResult
-    from agentguard.policies.redaction import Redactor
-
-_STATUS: dict[CallStatus, SpanStatus] = {
-    CallStatus.SUCCESS: "ok",
-    CallStatus.TIMEOUT: "timeout",
-    CallStatus.CANCELLED: "cancelled",
-    CallStatus.STOPPED_EARLY: "stopped_early",
-    CallStatus.UNKNOWN: "unknown",
-}
 
 
-class _OpenSpan(Span):
-    """A span that is still going on in a call. Nothing that happens to it raises into the call."""
-
-    __slots__ = ("_began", "_call", "_cleaner")
-
-    def __init__(  # noqa: PLR0917 - as for Span
-        self,
-        call: ToolCall | None,
-        cleaner: Redactor,
-        span_id: str,
-        trace_id: str,
-        parent_id: str | None,
-        session_id: str | None,
-        kind: SpanKind,
-        name: str,
-    ) -> None:
-        super().__init__(span_id, trace_id, parent_id, session_id, kind, name, time.time())
-        self._call = call  # None once the span has ended: a span must not keep a call's values alive
-        self._cleaner = cleaner
-        self._began = time.perf_counter()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is still going on."""
-        return self._call is not None
-
-    def note(self, name: str, value: Any) -> None:
-        """Add an attribute; `value` is copied, bounded and redacted. Does nothing once the span has ended."""
-        if self._call is None:
-            return
-        try:
-            self.attributes.update(self._plain({name: value}))
-        except Exception:  # noqa: BLE001 - an observer fails open
-            warn_once("note", "agentguard: an attribute could not be recorded; the call goes on")
-
-    def add_event(self, name: str, /, **attributes: Any) -> None:
-        """Add an event that happens now; it is copied, bounded and redacted. Does nothing once the span has ended."""
-        if self._call is None:
-            return
-        try:
-            at = round(time.perf_counter() - self._began, 6)
-            self.events.append(self._plain({**attributes, "name": name, "at": at}))
-        except Exception:  # noqa: BLE001 - an observer fails open
-            warn_once("event", "agentguard: an event could not be recorded; the call goes on")
-
-    def fail(self, error: BaseException) -> None:
-        """End with the exception that leaves the call, or this attempt of it."""
-        call = self._call
-        if call is None:
-            return
-        try:
-            self._take_error(call, error)
-        except Exception:  # noqa: BLE001 - an observer fails open
-            warn_once("span", "agentguard: the end of a call could not be recorded in full; the call goes on")
-        self.close()
-
-    def close(self) -> None:
-        """End with the status it has: `unknown`, when nobody said how it went."""
-        self.duration = time.perf_counter() - self._began
-        self._call = None
-        # An abandoned body may be in the middle of `note`: it goes on with containers that nobody looks at.
-        self.attributes = self.attributes.copy()
-        self.events = self.events.copy()
-
-    def _take_error(self, call: ToolCall, error: BaseException) -> None:
-        status = status_of(error, call)
-        self.attributes["call_status"] = status.value
-        if is_refusal_of(error, call):
-            self.status = "denied"
-            self.attributes["refusal"] = getattr(error, "code", "rejected")
-        else:
-            self.status = _STATUS.get(status, "error")
-        if status is not CallStatus.STOPPED_EARLY:
-            self.error_json = snapshot(outline(error), self._cleaner)
-
-    def _plain(self, value: Any) -> Any:
-        return decoded(snapshot(value, self._cleaner))
-
-
-class AttemptSpan(_OpenSpan):
+class AttemptSpan(OpenSpan):
     """One attempt of a call, or another stretch inside it. Delivered together with the call's span."""
 
     __slots__ = ()
@@ -122,7 +33,7 @@ class AttemptSpan(_OpenSpan):
         self.close()
 
 
-class CallSpan(_OpenSpan):
+class CallSpan(OpenSpan):
     """The span of one tool call, from the outermost layer to the innermost. Belongs to one call, like the call itself.
 
     An observer: whatever goes wrong in recording is logged once for its kind, and the call goes on. Only what is no
@@ -133,7 +44,7 @@ class CallSpan(_OpenSpan):
 
     def __init__(self, call: ToolCall) -> None:
         config = call.config
-        above = _enclosing_span(call)
+        above = span_around(call.origin_node)
         super().__init__(
             call,
             redactor_for(() if config is None else config.redact),
@@ -188,7 +99,7 @@ class CallSpan(_OpenSpan):
         if status is CallStatus.SUCCESS:
             self.status = "ok"
         else:
-            self.status = _STATUS.get(status, "error")
+            self.status = STATUS_OF_CALL.get(status, "error")
             self.attributes["call_status"] = status.value
         self.attributes["execution_time"] = result.execution_time
         if result.truncated:
@@ -208,6 +119,8 @@ class CallSpan(_OpenSpan):
         attributes = self.attributes
         if call.attempt > 1:
             attributes["attempts"] = call.attempt
+        if call.bodies != call.attempt:
+            attributes["bodies"] = call.bodies
         if call.items:
             attributes["items"] = call.items
         if call.cost is not None:
@@ -232,16 +145,6 @@ def deliver(span: CallSpan, collectors: Iterable[Collector]) -> None:
             collector.collect(span)
         except Exception:  # noqa: BLE001 - an observer fails open
             warn_once(type(collector), "agentguard: %s failed to take a span; the call goes on", type(collector))
-
-
-def _enclosing_span(call: ToolCall) -> Span | None:
-    above = call.parent
-    while above is not None:
-        span: Span | None = above.span
-        if span is not None:
-            return span
-        above = above.parent
-    return None
 
 
 def _arguments(call: ToolCall) -> dict[str, Any]:

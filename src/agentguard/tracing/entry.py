@@ -58,6 +58,8 @@ class RecordedResult:
     """Whether the caller got less than `return_value`."""
     cost: float | None
     """US dollars; None when nothing counted money."""
+    ran: bool = True
+    """Whether the tool's body had started: False for a refused call, which has had no effect."""
 
     @property
     def execution_time_ms(self) -> float:
@@ -137,6 +139,7 @@ def entry_of(span: Span) -> TraceEntry:
         attempts=attributes.get("attempts", 1),
         truncated=attributes.get("truncated", False),
         cost=attributes.get("cost"),
+        ran=attributes.get("ran", True),
     )
     return TraceEntry(call, result, span)
 

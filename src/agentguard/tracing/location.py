@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 from agentguard.errors import ConfigError
 from agentguard.tracing.sinks.memory import MemorySink
 from agentguard.tracing.sinks.port import Reader, Sink
+from agentguard.tracing.sinks.store_reader import StoreReader
 
 Backend = Literal["jsonl", "memory", "sqlite"]
 """A kind of trace store."""
@@ -56,10 +57,10 @@ def open_ends(location: Location) -> tuple[Sink, Reader]:
     return SqliteSink(location.path), reader_for(location)
 
 
-def reader_for(location: Location) -> Reader:
+def reader_for(location: Location) -> StoreReader:
     """A reader for the file of `location`."""
     if location.backend == "jsonl":
-        from agentguard.tracing.sinks.jsonl import JsonlReader  # noqa: PLC0415 - as above
+        from agentguard.tracing.sinks.jsonl_reader import JsonlReader  # noqa: PLC0415 - as above
 
         return JsonlReader(location.path)
     from agentguard.tracing.sinks.sqlite_reader import SqliteReader  # noqa: PLC0415 - as above

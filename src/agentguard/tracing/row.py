@@ -22,13 +22,13 @@ _KINDS: tuple[str, ...] = get_args(SpanKind)
 
 def head_of(span: Span) -> list[Any]:
     """The values of `HEAD`."""
-    return [_storable(getattr(span, name)) for name in HEAD]
+    return [plain_text(getattr(span, name)) for name in HEAD]
 
 
 def payloads_of(span: Span) -> list[bytes | None]:
     """The values of `PAYLOADS`."""
-    attributes = _json(span.attributes) if span.attributes else None
-    events = _json(span.events) if span.events else None
+    attributes = json_of(span.attributes) if span.attributes else None
+    events = json_of(span.events) if span.events else None
     return [span.input_json, span.output_json, span.error_json, attributes, events]
 
 
@@ -59,14 +59,16 @@ def span_of(row: Mapping[str, Any]) -> Span:
     return span
 
 
-def _json(tree: Any) -> bytes:
+def json_of(tree: Any) -> bytes:
+    """JSON of attributes or events, whatever is in them."""
     try:
         return encoded(tree)
     except Exception:  # noqa: BLE001 - a middleware may have put anything into the call's own counters
         return encoded(Walk(str).copy(tree))
 
 
-def _storable(value: Any) -> Any:
+def plain_text(value: Any) -> Any:
+    """`value` as it can be stored: a plain text, a number, or None."""
     # A session id or a name may be anything that the user's code calls a text; a row that raises would stop all others.
     kind = type(value)
     if kind is str or kind is float or value is None:

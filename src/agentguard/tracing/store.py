@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from heapq import merge
+from typing import Any, TypeVar
 
 from agentguard.errors import StorageError
 from agentguard.tracing.entry import TraceEntry, entries_of
@@ -13,11 +15,15 @@ from agentguard.tracing.notices import warn_once
 from agentguard.tracing.outlets import flush_within
 from agentguard.tracing.query import Query
 from agentguard.tracing.recording import WAIT_SECONDS
-from agentguard.tracing.sinks.port import Outcome, Reader, SessionSummary
+from agentguard.tracing.session_log import by_start
+from agentguard.tracing.sinks.port import Outcome, SessionSummary
+from agentguard.tracing.sinks.store_reader import StoreReader
 from agentguard.tracing.sinks.summary import merged
-from agentguard.tracing.span import Span, SpanKind, SpanStatus
+from agentguard.tracing.span import Span, SpanKind
 from agentguard.tracing.stats import TraceStats, stats_of
 from agentguard.tracing.tree import TraceNode, tree_of
+
+T = TypeVar("T", Span, Outcome)
 
 
 def open_store(path: AnyPath) -> Store:
@@ -28,16 +34,21 @@ def open_store(path: AnyPath) -> Store:
     """
     found = os.fspath(path)
     flush_within(os.path.realpath(found), WAIT_SECONDS)
+    there = locations_in(found)
+    if there:
+        return Store([reader_for(location) for location in there], found)
     if not os.path.exists(found):
         raise StorageError(f"There is no trace store at {found!r}. Record one, or check the path.")
-    if os.path.isfile(found):
-        backend: Backend = "jsonl" if found.endswith(".jsonl") else "sqlite"
-        return Store([reader_for(Location(backend, os.path.realpath(found)))], found)
-    files = [(backend, os.path.join(found, name)) for backend, name in FILE_NAMES.items()]
-    there = [(backend, os.path.realpath(file)) for backend, file in files if os.path.isfile(file)]
-    if not there:
-        raise StorageError(f"The folder {found!r} holds no traces: none of {', '.join(FILE_NAMES.values())}.")
-    return Store([reader_for(Location(backend, file)) for backend, file in there], found)
+    raise StorageError(f"The folder {found!r} holds no traces: none of {', '.join(FILE_NAMES.values())}.")
+
+
+def locations_in(path: str) -> list[Location]:
+    """The stores at `path`, a folder or a file; none when there is nothing yet."""
+    if os.path.isfile(path):
+        backend: Backend = "jsonl" if path.endswith(".jsonl") else "sqlite"
+        return [Location(backend, os.path.realpath(path))]
+    files = [(backend, os.path.join(path, name)) for backend, name in FILE_NAMES.items()]
+    return [Location(backend, os.path.realpath(file)) for backend, file in files if os.path.isfile(file)]
 
 
 class Store:
@@ -46,7 +57,7 @@ class Store:
     Every method raises StorageError when the store can no longer be read. May be shared by threads.
     """
 
-    def __init__(self, readers: list[Reader], name: str) -> None:
+    def __init__(self, readers: list[StoreReader], name: str) -> None:
         self._readers = readers
         self._name = name
 
@@ -55,19 +66,27 @@ class Store:
         """Rows that could not be read, in the latest answer: damaged, or torn when their process died."""
         return sum(reader.skipped for reader in self._readers)
 
-    def sessions(self) -> list[SessionSummary]:
-        """Every session, by start; the one with the id None gathers what was recorded outside of sessions."""
-        return merged([session for reader in self._readers for session in self._answer(reader.sessions)])
+    def sessions(self, **filters: Any) -> list[SessionSummary]:
+        """Every session, by start; the one with the id None gathers what was recorded outside of sessions.
+
+        The filters are those of `spans`: with any, only the spans that fit are counted, and `limit` keeps the newest
+        sessions.
+        """
+        query = Query(**filters)
+        found = merged([session for reader in self._readers for session in self._answer(reader.sessions, query)])
+        return found if query.limit is None else found[max(0, len(found) - query.limit) :]
 
     def spans(
         self,
         *,
         session: str | None = None,
         tool: str | None = None,
-        status: SpanStatus | None = None,
+        status: str | None = None,
         since: float | None = None,
         until: float | None = None,
+        text: str | None = None,
         trace: str | None = None,
+        span: str | None = None,
         kind: SpanKind | None = None,
         limit: int | None = None,
     ) -> list[Span]:
@@ -76,10 +95,13 @@ class Store:
         Args:
             session: Spans of this session.
             tool: Calls of the tool of this name.
-            status: Spans that ended this way.
+            status: Spans that ended this way: a status of a span ("denied"), of a call ("circuit_open"), or the code of
+                a refusal ("concurrency_limit").
             since: Spans that started at or after this time, seconds since 1970.
             until: Spans that started before this time.
+            text: Spans in whose name, arguments, result or error this occurs, in any case of letters.
             trace: Spans of this trace.
+            span: The span with this id.
             kind: Spans of this kind.
             limit: How many at most.
 
@@ -88,9 +110,22 @@ class Store:
         """
         return self._spans(
             Query(
-                session=session, tool=tool, status=status, since=since, until=until, trace=trace, kind=kind, limit=limit
+                session=session,
+                tool=tool,
+                status=status,
+                since=since,
+                until=until,
+                text=text,
+                trace=trace,
+                span=span,
+                kind=kind,
+                limit=limit,
             )
         )
+
+    def each_span(self, **filters: Any) -> Iterator[Span]:
+        """The spans that `spans` would give, one after the other. Memory stays small, however large the store is."""
+        return self._in_turn([reader.each(Query(**filters)) for reader in self._readers], filters.get("limit"))
 
     def entries(self, **filters: Any) -> list[TraceEntry]:
         """The tool calls that fit every filter given, by start; the filters are those of `spans`, `kind` aside."""
@@ -101,12 +136,26 @@ class Store:
         return tree_of(self._spans(Query(trace=trace)) or self._spans(Query(session=trace)))
 
     def stats(self, **filters: Any) -> TraceStats:
-        """How the tool calls that fit every filter went, in numbers; the filters are those of `spans`."""
+        """How the tool calls that fit every filter went, in numbers; the filters are those of `spans`.
+
+        Memory stays small, however large the store is.
+        """
         query = Query(**{"kind": "tool", **filters})
-        outcomes: list[Outcome] = []
-        for reader in self._readers:
-            outcomes += self._answer(reader.outcomes, query)
-        return stats_of(outcomes)
+        return stats_of(self._in_turn([iter(reader.outcomes(query)) for reader in self._readers], query.limit))
+
+    def ids(self, beginning: str = "", *, limit: int = 1_000) -> list[str]:
+        """Ids of sessions and traces that begin like this, in order; where there is none, those of calls inside.
+
+        Takes as long for a large SQLite store as for a small one. `limit` is how many at most.
+        """
+        found = {each for reader in self._readers for each in reader.ids(beginning, limit)}
+        if not found and beginning:
+            found = {each for reader in self._readers for each in reader.calls(beginning, limit)}
+        return sorted(found)[:limit]
+
+    def tools(self, beginning: str = "", *, limit: int = 1_000) -> list[str]:
+        """Names of recorded tools that begin like this, in order; as quickly as `ids`."""
+        return sorted({each for reader in self._readers for each in reader.tools(beginning, limit)})[:limit]
 
     def _spans(self, query: Query) -> list[Span]:
         found: dict[str, Span] = {}
@@ -114,10 +163,30 @@ class Store:
             found |= {span.span_id: span for span in self._answer(reader.spans, query)}
         return query.newest(list(found.values()))
 
-    def _answer(self, ask: Callable[..., list[Any]], *question: Query) -> list[Any]:
-        answer = ask(*question)
+    def _answer(self, ask: Callable[..., list[Any]], query: Query) -> list[Any]:
+        answer = ask(query)
+        self._mention_skipped()
+        return answer
+
+    def _in_turn(self, answers: list[Iterator[T]], limit: int | None) -> Iterator[T]:
+        """What several readers give by start, by start, and each span once: two recorders may have kept it."""
+        if len(answers) == 1:
+            yield from answers[0]
+        else:
+            found: Iterator[T] = _once(merge(*answers, key=by_start))
+            yield from found if limit is None else deque(found, maxlen=limit)
+        self._mention_skipped()
+
+    def _mention_skipped(self) -> None:
         if self.skipped:
             warn_once(
                 ("skipped", self._name), "agentguard: %d rows of %s cannot be read; skipped", self.skipped, self._name
             )
-        return answer
+
+
+def _once(each: Iterator[T]) -> Iterator[T]:
+    seen: set[str] = set()
+    for one in each:
+        if one.span_id not in seen:
+            seen.add(one.span_id)
+            yield one

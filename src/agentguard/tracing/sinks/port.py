@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agentguard.tracing.query import Query
 from agentguard.tracing.span import Span, SpanStatus
@@ -31,8 +31,7 @@ class Sink(Protocol):
         """Forget open files without touching them: in a forked child they belong to the parent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What statistics need of one tool call."""
 
     tool: str
@@ -41,6 +40,20 @@ class Outcome:
     """How it ended."""
     duration: float
     """Seconds, the whole guard included."""
+    started_at: float = 0.0
+    """Wall clock, seconds since 1970."""
+    span_id: str = ""
+    """The call's id."""
+    parent_id: str | None = None
+    """The span around it; None at the top."""
+    refusal: str | None = None
+    """The code of the refusal; None when it was not refused."""
+    attempts: int = 1
+    """How often it was tried, from 1."""
+    ran: bool = True
+    """Whether the tool's body had started."""
+    error_type: str | None = None
+    """Class of the error it ended with; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +69,9 @@ class SessionSummary:
     calls: int
     """Tool calls in it."""
     errors: int
-    """Tool calls that did not end with the tool's own result."""
+    """Tool calls that ended neither with the tool's own result nor with a refusal."""
+    refused: int = 0
+    """Tool calls that were refused: their tool did not run."""
 
 
 class Reader(Protocol):
@@ -68,8 +83,8 @@ class Reader(Protocol):
     def spans(self, query: Query, /) -> list[Span]:
         """The spans asked for, each once, by start."""
 
-    def outcomes(self, query: Query, /) -> list[Outcome]:
-        """The tool calls asked for."""
+    def outcomes(self, query: Query, /) -> Iterable[Outcome]:
+        """The tool calls asked for, by start."""
 
     def sessions(self) -> list[SessionSummary]:
         """Every session, by start."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from agentguard.tracing.sinks.port import Outcome, SessionSummary
 from agentguard.tracing.span import Span
@@ -13,25 +14,44 @@ ENDED_WELL = ("ok", "stopped_early")
 
 def outcomes_of(spans: Iterable[Span]) -> list[Outcome]:
     """The tool calls among `spans`, as statistics need them."""
-    return [Outcome(span.name, span.status, span.duration) for span in spans if span.kind == "tool"]
+    return [outcome_of(span) for span in spans if span.kind == "tool"]
+
+
+def outcome_of(span: Span) -> Outcome:
+    """A tool call, as statistics need it."""
+    outcome = Outcome(span.name, span.status, span.duration, span.started_at, span.span_id, span.parent_id)
+    if span.status != "ok" or "attempts" in span.attributes:
+        return detailed(outcome, span.attributes, span.error)
+    return outcome
+
+
+def detailed(outcome: Outcome, attributes: Mapping[str, Any], error: Mapping[str, Any] | None) -> Outcome:
+    """`outcome` with what the call's attributes and error say. A store is a file: nothing in it is certain."""
+    attempts, refusal = attributes.get("attempts", 1), attributes.get("refusal")
+    kind = None if error is None else error.get("type")
+    return outcome._replace(
+        refusal=str(refusal or "rejected") if outcome.status == "denied" else None,
+        attempts=attempts if isinstance(attempts, int) else 1,
+        ran=attributes.get("ran") is not False,
+        error_type=kind if isinstance(kind, str) else None,
+    )
 
 
 def sessions_of(spans: Iterable[Span]) -> list[SessionSummary]:
-    """Every session that `spans` belong to, by start."""
-    members: dict[str | None, list[Span]] = {}
-    for span in spans:
-        members.setdefault(span.session_id, []).append(span)
-    return sorted((_summary(*item) for item in members.items()), key=lambda session: session.started_at)
+    """Every session that `spans` belong to, by start. Looks at one span at a time."""
+    return merged(map(_alone, spans))
 
 
-def _summary(session_id: str | None, spans: list[Span]) -> SessionSummary:
-    calls = [span for span in spans if span.kind == "tool"]
+def _alone(span: Span) -> SessionSummary:
+    """A session of this one span."""
+    is_call, was_refused = span.kind == "tool", span.status == "denied"
     return SessionSummary(
-        session_id=session_id,
-        started_at=min(span.started_at for span in spans),
-        last=max(span.started_at + span.duration for span in spans),
-        calls=len(calls),
-        errors=sum(span.status not in ENDED_WELL for span in calls),
+        session_id=span.session_id,
+        started_at=span.started_at,
+        last=span.started_at + span.duration,
+        calls=int(is_call),
+        errors=int(is_call and not was_refused and span.status not in ENDED_WELL),
+        refused=int(is_call and was_refused),
     )
 
 
@@ -39,8 +59,8 @@ def merged(sessions: Iterable[SessionSummary]) -> list[SessionSummary]:
     """`sessions` of several stores, by start: parts of one session become one."""
     whole: dict[str | None, SessionSummary] = {}
     for part in sessions:
-        known = whole.get(part.session_id, part)
-        whole[part.session_id] = part if known is part else _joined(known, part)
+        known = whole.get(part.session_id)
+        whole[part.session_id] = part if known is None else _joined(known, part)
     return sorted(whole.values(), key=lambda session: session.started_at)
 
 
@@ -51,4 +71,5 @@ def _joined(one: SessionSummary, other: SessionSummary) -> SessionSummary:
         last=max(one.last, other.last),
         calls=one.calls + other.calls,
         errors=one.errors + other.errors,
+        refused=one.refused + other.refused,
     )

@@ -1,4 +1,4 @@
-"""Recorded text, made safe to print.
+"""Recorded text, made safe to show.
 
 Names, arguments and errors in a trace come from models, web pages and files. Printed raw, they could move the cursor,
 recolour or hide lines (control characters, ANSI escapes), reverse what is read (bidi controls: https://trojansource.codes)

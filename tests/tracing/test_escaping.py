@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentguard.cli.escaping import visible
+from agentguard.tracing.escaping import visible
 
 HOSTILE = {
     "ANSI escape": ("a\x1b[31mb", r"a\x1b[31mb"),
