@@ -3,16 +3,24 @@
 #   make demo    the guard at work, in the terminal
 #   make test    the suite, on every Python of this machine (TESTARGS='-k retry' narrows it)
 #   make check   lint, format, types, import contracts, public surface, snippets of the documents
-#   make bench   the benchmark
+#   make bench   what a call costs, here and with others (PEERS=none for the quick look, PEERS=tenacity,stamina for some)
+#   make rates   what response verification flags and catches, from the simulator
 
 SHELL := bash
 PY := .venv/bin/python
 TESTARGS ?=
-# The tool that writes requirements/dev.txt; installed only by `make lock`.
+# What `make bench` compares with: all, none, or some of BENCH_PEERS with commas between them.
+PEERS ?= all
+# Which rows of our own `make bench` measures, as topics with commas between them; all when empty.
+ROWS ?=
+# Where `make bench JSON=docs/bench.json` saves its figures, and where `make bench-report` reads them.
+JSON ?=
+# The tool that writes requirements/*.txt; installed only by `make lock` and `make lock-bench`.
 UV := uv==0.13.8
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick coverage check lint format-check types contracts surface snippets format api lock bench clean
+.PHONY: help demo test quick coverage check lint format-check types contracts surface snippets format api lock
+.PHONY: bench bench-report rates lock-bench mutants lock-mutants clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -70,8 +78,44 @@ lock: .venv-lock/.installed
 		--python-version 3.11 --custom-compile-command "make lock" --extra schema $(UPGRADE) \
 		--output-file requirements/dev.txt pyproject.toml requirements/dev.in
 
+# ------------------------------------------------------------------------------------------------------------ mutants
+# FILES="policies/bucket.py policies/slots.py" tries some only; WORKERS=2 uses two processors.
+
+FILES ?=
+WORKERS ?= 1
+
+mutants: .venv-mutants/.pinned
+	@WORKERS=$(WORKERS) .venv-mutants/bin/python -m tests.mutants $(FILES)
+
+lock-mutants: .venv-lock/.installed
+	.venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--python-version 3.11 --custom-compile-command "make lock-mutants" --extra schema $(UPGRADE) \
+		--constraint requirements/dev.txt --output-file requirements/mutants.txt \
+		pyproject.toml requirements/dev.in requirements/mutants.in
+
+# ---------------------------------------------------------------------------------------------------------- benchmark
+# One program per peer, named after its package; the peer's environment is made when the benchmark comes to it.
+
+BENCH_PEERS := $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard bench/peers/*.py)))))
+
 bench: .venv/.installed
-	@$(PY) -m bench
+	@MAKE="$(MAKE)" $(PY) -m bench --peers $(PEERS) $(if $(ROWS),--rows $(ROWS)) $(if $(JSON),--json $(JSON))
+
+bench-report: .venv/.installed .venv-bench-matplotlib/.pinned
+	@$(PY) -m bench.report $(or $(JSON),docs/bench.json)
+	@.venv-bench-matplotlib/bin/python -m bench.plot $(or $(JSON),docs/bench.json) docs/bench.svg
+
+# SEEDS=2 for a quick look.
+rates: .venv/.installed
+	@$(PY) -m bench.responses $(if $(SEEDS),--seeds $(SEEDS))
+
+lock-bench: .venv-lock/.installed
+	@for name in $(BENCH_PEERS) matplotlib; do \
+		echo "requirements/bench-$$name.txt"; \
+		echo "$$name" | .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock-bench" $(UPGRADE) \
+			--output-file "requirements/bench-$$name.txt" - || exit 1; \
+	done
 
 clean:
 	rm -rf .venv .venv-* build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
@@ -79,10 +123,19 @@ clean:
 
 # ------------------------------------------------------------------------------------------------------- environments
 # Two stamps each: .pinned follows requirements/dev.txt, .installed follows pyproject.toml (entry points, metadata).
+# Those of the benchmark's peers have no agentguard in them, and only the first stamp.
 
-.PRECIOUS: .venv-%/.pinned
+.PRECIOUS: .venv-%/.pinned .venv-bench-%/.pinned
 
 .venv/.pinned: requirements/dev.txt scripts/make-env
+	@scripts/make-env $(@D)
+	@touch $@
+
+.venv-bench-%/.pinned: requirements/bench-%.txt scripts/make-env
+	@scripts/make-env $(@D)
+	@touch $@
+
+.venv-mutants/.pinned: requirements/mutants.txt scripts/make-env
 	@scripts/make-env $(@D)
 	@touch $@
 

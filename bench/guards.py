@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from agentguard import (
@@ -11,6 +12,7 @@ from agentguard import (
     GuardConfig,
     LoopGuardConfig,
     RateLimitConfig,
+    TimeoutConfig,
     guard,
 )
 
@@ -32,6 +34,9 @@ EVERYTHING = GuardConfig(
     after_call=lambda _call, _result: None,
 )
 """Every layer that lives in memory, with limits that no call reaches."""
+
+INLINE = EVERYTHING.merged({"timeout_config": TimeoutConfig(30.0, isolation="inline")})
+"""The same for plain calls, whose time-out would otherwise run the body in a thread."""
 
 
 class Counted:
@@ -60,26 +65,37 @@ class Counted:
 
         return echo
 
-    def generator(self, items: int, **options: Any) -> Any:
-        """A guarded generator function."""
+    def suspending(self, **options: Any) -> Any:
+        """A guarded coroutine function that gives way to the event loop once, as one that waits for an answer does."""
 
         @guard(**options)
-        def count(_query: str) -> Iterator[int]:
+        async def echo(query: str, limit: int = 5) -> str:
             self.runs += 1
-            yield from range(items)
+            await asyncio.sleep(0)
+            return query
 
-        return count
+        return echo
 
-    def async_generator(self, items: int, **options: Any) -> Any:
-        """A guarded async generator function."""
+    def generator(self, **options: Any) -> Any:
+        """A guarded generator function that yields what it is given, and counts when it is through."""
 
         @guard(**options)
-        async def count(_query: str) -> AsyncIterator[int]:
-            self.runs += 1
-            for item in range(items):
-                yield item
+        def each(arguments: Sequence[str]) -> Iterator[str]:
+            yield from arguments
+            self.runs += len(arguments)
 
-        return count
+        return each
+
+    def async_generator(self, **options: Any) -> Any:
+        """A guarded async generator function that yields what it is given, and counts when it is through."""
+
+        @guard(**options)
+        async def each(arguments: Sequence[str]) -> AsyncIterator[str]:
+            for argument in arguments:
+                yield argument
+            self.runs += len(arguments)
+
+        return each
 
 
 async def pass_on(call: Any, following: Any) -> Any:

@@ -1,0 +1,1 @@
+"""A simulator of tools, healthy and broken, that measures what `ResponseProfile(learn=True)` flags."""
