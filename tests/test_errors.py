@@ -28,6 +28,9 @@ from agentguard.errors import (
     RateLimitedError,
     StorageError,
     ToolExecutionError,
+    ToolRaisedError,
+    WorkerLostError,
+    WorkerUnavailableError,
     WouldDeadlockError,
 )
 
@@ -51,6 +54,9 @@ EXAMPLES = [
     OutputRejected("Not let through.", **IDENTITY),
     InvalidOutputError("expected list, got None", path="items[0]", **IDENTITY),
     HallucinationError(score=0.9, signals=("placeholder values",), **IDENTITY),
+    WorkerUnavailableError("'search' did not run: none can be started", **IDENTITY),
+    WorkerLostError("the worker process of 'search' was killed by SIGSEGV", **IDENTITY),
+    ToolRaisedError(type_name="shop.OutOfStockError", text="no more", **IDENTITY),
 ]
 
 

@@ -15,12 +15,16 @@ AgentGuardError
       RateLimitedError
       BudgetExceededError
       ConcurrencyLimitError
+      WorkerUnavailableError
     CallTimedOutError (also TimeoutError) - the time was up; the tool may have started
     OutputRejected - the tool ran, and what it returned is not let through
       InvalidOutputError
       HallucinationError
+    WorkerLostError - the process that ran the tool ended without an answer
+    ToolRaisedError - the tool raised, in another process, what cannot be raised in this one
 
-The tool's own exception is never wrapped: it reaches the caller as the same object. All errors can be pickled.
+The tool's own exception is never wrapped: it reaches the caller as the same object, or, from a worker process, as one
+of the same type with the same arguments. All errors can be pickled.
 """
 
 from __future__ import annotations
@@ -161,12 +165,8 @@ class CircuitOpenError(_Unavailable):
     status = "circuit_open"
 
     def __init__(self, *, tool_name: str, call_id: str | None = None, retry_after: float | None) -> None:
-        super().__init__(
-            f"The circuit breaker of {tool_name!r} is open: it has been failing.",
-            tool_name=tool_name,
-            call_id=call_id,
-            retry_after=retry_after,
-        )
+        reason = f"The circuit breaker of {tool_name!r} is open: it has been failing."
+        super().__init__(reason, tool_name=tool_name, call_id=call_id, retry_after=retry_after)
 
 
 class RateLimitedError(_Unavailable):
@@ -176,12 +176,8 @@ class RateLimitedError(_Unavailable):
     status = "rate_limited"
 
     def __init__(self, *, tool_name: str, call_id: str | None = None, retry_after: float) -> None:
-        super().__init__(
-            f"The rate limit of {tool_name!r} is reached.",
-            tool_name=tool_name,
-            call_id=call_id,
-            retry_after=retry_after,
-        )
+        reason = f"The rate limit of {tool_name!r} is reached."
+        super().__init__(reason, tool_name=tool_name, call_id=call_id, retry_after=retry_after)
 
 
 class BudgetExceededError(CallRejected):
@@ -197,11 +193,8 @@ class BudgetExceededError(CallRejected):
         self.spent = spent
         self.limit = limit
         self.unit = unit
-        super().__init__(
-            f"The budget of {tool_name!r} does not cover this call: {spent:g} of {limit:g} {unit} are spoken for.",
-            tool_name=tool_name,
-            call_id=call_id,
-        )
+        reason = f"The budget of {tool_name!r} does not cover this call: {spent:g} of {limit:g} {unit} are spoken for."
+        super().__init__(reason, tool_name=tool_name, call_id=call_id)
 
 
 class ConcurrencyLimitError(_Unavailable):
@@ -214,12 +207,15 @@ class ConcurrencyLimitError(_Unavailable):
         self, *, tool_name: str, call_id: str | None = None, limit: int, retry_after: float | None = None
     ) -> None:
         self.limit = limit
-        super().__init__(
-            f"{tool_name!r} already has as many calls under way as are allowed at once ({limit}).",
-            tool_name=tool_name,
-            call_id=call_id,
-            retry_after=retry_after,
-        )
+        reason = f"{tool_name!r} already has as many calls under way as are allowed at once ({limit})."
+        super().__init__(reason, tool_name=tool_name, call_id=call_id, retry_after=retry_after)
+
+
+class WorkerUnavailableError(CallRejected):
+    """No worker process could be made ready for the tool: it did not run."""
+
+    code = "worker_unavailable"
+    hint = "Go on without it, or use another tool."
 
 
 class CallTimedOutError(ToolExecutionError, TimeoutError):
@@ -275,8 +271,28 @@ class HallucinationError(OutputRejected):
         self.score = score
         self.signals = signals
         why = "; ".join(signals) or "it fails the tool's response profile"
-        super().__init__(
-            f"The result of {tool_name!r} was not accepted: {why} (score {score:.2f}).",
-            tool_name=tool_name,
-            call_id=call_id,
-        )
+        reason = f"The result of {tool_name!r} was not accepted: {why} (score {score:.2f})."
+        super().__init__(reason, tool_name=tool_name, call_id=call_id)
+
+
+class WorkerLostError(ToolExecutionError):
+    """The worker process ended, or broke its connection, while the tool ran in it: a crash, `os._exit`, a kill from
+    outside, too much memory. What the tool did until then has happened.
+    """
+
+    code = "worker_lost"
+    hint = "Look at what it has done before calling it again."
+
+
+class ToolRaisedError(ToolExecutionError):
+    """The tool raised an exception in a worker process that cannot be raised here: its class is not loaded in this
+    process, or its arguments cannot cross. `type_name` and `text` say what it was; the traceback is a note.
+    """
+
+    code = "tool_raised"
+    hint = "Correct the cause, or go on without it."
+
+    def __init__(self, *, tool_name: str, call_id: str | None = None, type_name: str, text: str) -> None:
+        self.type_name = type_name
+        self.text = text
+        super().__init__(f"{tool_name!r} raised {type_name}: {text}", tool_name=tool_name, call_id=call_id)

@@ -36,7 +36,7 @@ class Enclosing(Protocol):
 class Scope:
     """What the calls made in one stretch of code have in common. Immutable; opening something makes a new one."""
 
-    __slots__ = ("caller", "collectors", "metadata", "only_tool", "outer", "scope", "session_id")
+    __slots__ = ("caller", "collectors", "metadata", "only_tool", "outer", "run_id", "scope", "session_id", "span")
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class Scope:
         caller: Any = None,
         only_tool: object | None = None,
         outer: Scope | None = None,
+        span: Any = None,
+        run_id: str | None = None,
     ) -> None:
         self.scope = self
         """Itself, so that a scope and a call answer `.scope` alike."""
@@ -62,6 +64,10 @@ class Scope:
         """The one tool that this scope is for (and what that tool calls); None means every tool."""
         self.outer = outer
         """The scope that holds for the tools that `only_tool` leaves out."""
+        self.span = span
+        """The innermost span opened by code inside the body of `caller`; None where that is the caller's own."""
+        self.run_id = run_id
+        """The outermost agent run around; None outside of one."""
 
     def seen_by(self, tool: object) -> Scope:
         """The innermost scope that is meant for `tool`."""
@@ -77,8 +83,15 @@ class Scope:
         session_id: str | None = None,
         collector: Collector | None = None,
         metadata: Mapping[str, Any] = _NOTHING,
+        span: Any = None,
+        run_id: str | None = None,
     ) -> Scope:
-        """This scope with something more open in it: for the tool it is for, and for all the others."""
+        """This scope with something more open in it: for the tool it is for, and for all the others.
+
+        The outermost run stays: `run_id` only counts where there is none.
+        """
+        if span is None and caller is self.caller:
+            span = self.span  # the body of another call is further in than any span around that call
         return Scope(
             session_id=self.session_id if session_id is None else session_id,
             collectors=self.collectors if collector is None else (*self.collectors, collector),
@@ -87,14 +100,30 @@ class Scope:
             only_tool=self.only_tool,
             outer=None
             if self.outer is None
-            else self.outer.joined(caller=caller, session_id=session_id, collector=collector, metadata=metadata),
+            else self.outer.joined(
+                caller=caller,
+                session_id=session_id,
+                collector=collector,
+                metadata=metadata,
+                span=span,
+                run_id=run_id,
+            ),
+            span=span,
+            run_id=run_id if self.run_id is None else self.run_id,
         )
 
     def inside(self) -> Scope:
         """This scope as the body of a call in it sees it: what the body calls belongs to the session too."""
         if self.only_tool is None:
             return self
-        return Scope(session_id=self.session_id, collectors=self.collectors, metadata=self.metadata, caller=self.caller)
+        return Scope(
+            session_id=self.session_id,
+            collectors=self.collectors,
+            metadata=self.metadata,
+            caller=self.caller,
+            span=self.span,
+            run_id=self.run_id,
+        )
 
 
 ROOT = Scope()
@@ -121,6 +150,19 @@ def leave(token: Token[Enclosing], entered: Enclosing) -> None:
     except ValueError:
         if CURRENT.get() is entered:
             CURRENT.set(ROOT if token.old_value is Token.MISSING else token.old_value)
+
+
+def span_around(node: Any) -> Any:
+    """The innermost span around what runs in `node`: of a recorded call or of a decorated function; None without one.
+
+    It may have ended: a task may outlive what started it.
+    """
+    while node is not None:
+        if node.span is not None:
+            return node.span
+        # An unrecorded call's own surroundings come next; a scope's are those of the body that it was opened in.
+        node = node.caller if isinstance(node, Scope) else node.origin_node
+    return None
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
@@ -18,7 +19,8 @@ class TimeoutMiddleware(Layer):
     A coroutine is cancelled and awaited, or let go of after `grace_seconds`. A blocking function runs in a daemon
     thread and is abandoned there: it may still take effect (`may_still_run`), is counted, and when `max_abandoned` of
     this tool's bodies hang, further calls get `ConcurrencyLimitError`. Each step of a generator has the full time. With
-    `isolation="inline"` a blocking function runs in the caller's own thread and cannot be timed.
+    `isolation="inline"` a blocking function runs in the caller's own thread and cannot be timed; with "process" a
+    body runs in a worker process, which is killed, and is gone when the error is raised.
     """
 
     name: ClassVar[str] = "Timeout"
@@ -29,9 +31,12 @@ class TimeoutMiddleware(Layer):
         self._grace = config.grace_seconds
         self._max_abandoned = config.max_abandoned
         self._times_blocking = config.isolation != "inline"
+        self._is_killing = config.isolation == "process"
 
     def link(self, inner: Handler, /) -> Handler:
         """Run the rest of the chain within the attempt's time, clipped to the call's deadline."""
+        if self._is_killing:
+            return self._link_killing(inner)
         longest, grace, times_blocking = self._seconds, self._grace, self._times_blocking
 
         def timed(call: ToolCall) -> Awaitable[ToolResult]:
@@ -43,6 +48,23 @@ class TimeoutMiddleware(Layer):
             if call.deadline is None:
                 return call.runtime.limit(inner, call, longest, grace)
             return call.runtime.limit(inner, call, self._time_left(call), grace)
+
+        return timed
+
+    def _link_killing(self, inner: Handler) -> Handler:
+        """Tell the body its time: the stage that runs it in a worker process keeps to it, and kills that. Hooks are not
+        timed, and neither is the start of a worker.
+        """
+
+        async def timed(call: ToolCall) -> ToolResult:
+            seconds = self._seconds if call.deadline is None else self._time_left(call)
+            body: Any = call.body
+            call.body = partial(body, seconds=seconds)
+            try:
+                return await inner(call)
+            finally:
+                # Not for the next attempt.
+                call.body = body
 
         return timed
 

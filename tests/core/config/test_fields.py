@@ -51,6 +51,7 @@ DOCUMENTED = {
         "grace_seconds": None,
         "on_timeout": "raise",
         "isolation": "thread",
+        "memory_limit_mb": None,
         "max_abandoned": 32,
     },
     CircuitBreakerConfig: {
@@ -103,6 +104,7 @@ DOCUMENTED = {
         "latency_ms": None,
         "json_schema": None,
         "learn": False,
+        "baseline": None,
         "threshold": 0.5,
     },
     ApprovalConfig: {"rules": (), "channel": None, "timeout": 300.0, "store": None, "risk": None},
@@ -151,7 +153,7 @@ SHARES = [
 ]
 CHOICES = [
     (TimeoutConfig, "on_timeout", ("raise", "result")),
-    (TimeoutConfig, "isolation", ("thread", "inline")),
+    (TimeoutConfig, "isolation", ("thread", "process", "inline")),
     (CircuitBreakerConfig, "on_open", ("block", "warn")),
     (BudgetConfig, "on_exceed", ("block", "warn")),
     (OutputLimitConfig, "keep", ("head", "tail", "both")),
@@ -308,8 +310,17 @@ def test_a_total_alone_is_a_timeout():
     assert TimeoutConfig(total_seconds=9).timeout_seconds is None
 
 
-def test_process_isolation_is_refused_as_not_available_yet():
-    assert "'process' is not available in this version yet" in refusal(TimeoutConfig, isolation="process")
+def test_memory_is_limited_in_a_process_only():
+    assert TimeoutConfig(1, isolation="process", memory_limit_mb=64).memory_limit_mb == 64
+    with pytest.raises(ConfigError, match=r'memory_limit_mb needs isolation="process", got \'thread\''):
+        TimeoutConfig(1, memory_limit_mb=64)
+
+
+def test_memory_is_limited_where_the_system_can(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert "works on Linux only, and this is 'darwin'" in refusal(
+        TimeoutConfig, timeout_seconds=1, isolation="process", memory_limit_mb=64
+    )
 
 
 def test_a_rate_limit_without_any_rate_is_refused():

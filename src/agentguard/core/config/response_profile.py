@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,13 @@ class ResponseProfile:
     """JSON Schema the answer must satisfy; needs the extra `schema`. None: not checked."""
 
     learn: bool = False
-    """Also compare with what earlier recorded calls answered."""
+    """Learn from every answer that is believed what answers usually look like, and doubt those that do not: fields that
+    were always there and are missing, other kinds of things, numbers and lengths far out of their range, values that
+    no longer change. Nothing is doubted before 50 answers, and nothing for good before 300."""
+
+    baseline: str | os.PathLike[str] | object | None = None
+    """What was learned before: a `Baseline`, or the path of a file that one was saved to. With `learn` it goes on
+    learning (the file is not written), without only compares. None: each tool begins anew, if it learns at all."""
 
     threshold: float = 0.5
     """Combined score from which the answer is refused with `HallucinationError`, above 0 and at most 1."""
@@ -54,7 +61,16 @@ class ResponseProfile:
         # A copy of our own: a schema edited after decoration would no longer be the one that was compiled.
         object.__setattr__(self, "json_schema", copy.deepcopy(self.json_schema))
         check_flag(self, "learn")
+        self._check_baseline()
         check_share(self, "threshold")
+
+    def _check_baseline(self) -> None:
+        given = self.baseline
+        # The class lives in a room above; what it is asked for is what makes a baseline here.
+        if given is None or callable(getattr(given, "observe", None)):
+            return
+        if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+            refuse(self, "baseline", "a Baseline, the path of a saved one, or None")
 
     def _check_patterns(self) -> None:
         for pattern in self.patterns:
