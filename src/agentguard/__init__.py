@@ -37,9 +37,13 @@ from agentguard.errors import (
     RateLimitedError,
     StorageError,
     ToolExecutionError,
+    ToolRaisedError,
+    WorkerLostError,
+    WorkerUnavailableError,
     WouldDeadlockError,
 )
 from agentguard.middleware import GuardMiddleware, MiddlewareChain, MiddlewarePipeline
+from agentguard.state.baselines import Baseline
 from agentguard.tools.decorator import guard
 from agentguard.tools.guarded import GuardedTool
 from agentguard.tools.session import Session, session
@@ -50,6 +54,7 @@ __all__ = (
     "ApprovalConfig",
     "ApprovalDeniedError",
     "ApprovalTimeoutError",
+    "Baseline",
     "BudgetConfig",
     "BudgetExceededError",
     "CallRejected",
@@ -84,7 +89,10 @@ __all__ = (
     "TimeoutConfig",
     "ToolCall",
     "ToolExecutionError",
+    "ToolRaisedError",
     "ToolResult",
+    "WorkerLostError",
+    "WorkerUnavailableError",
     "WouldDeadlockError",
     "async_record_session",
     "call_metadata",

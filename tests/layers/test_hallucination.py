@@ -122,11 +122,6 @@ def test_an_answer_that_cannot_be_read_does_not_break_the_check():
         guard(Script(Hostile(a=1)), verify_response=True)()
 
 
-def test_learning_is_not_there_yet_and_says_so():
-    with pytest.raises(ConfigError, match="learn"):
-        guard(Script(1), response_profile=ResponseProfile(learn=True))
-
-
 def test_answers_are_looked_at_in_parallel_calls_too():
     tool = guard(Script({"id": 1}), verify_response=True)
 

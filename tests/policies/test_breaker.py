@@ -454,3 +454,30 @@ class BreakerFollowsTheReference(RuleBasedStateMachine):
 
 BreakerFollowsTheReference.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestBreakerFollowsTheReference = BreakerFollowsTheReference.TestCase
+
+
+# What a success changes
+
+
+def test_a_success_need_not_be_recorded_as_long_as_nothing_failed():
+    breaker = Breaker(CircuitBreakerConfig(failure_threshold=2))
+    assert breaker.heeds_success is False
+    run(breaker, 1.0, "failure")
+    assert breaker.heeds_success is True
+    run(breaker, 2.0)
+    assert breaker.heeds_success is False
+
+
+def test_a_success_must_be_recorded_while_probes_run():
+    breaker = opened(failure_threshold=1)
+    assert breaker.heeds_success is True
+    breaker.reset()
+    assert breaker.heeds_success is False
+
+
+@pytest.mark.parametrize("rate", [{"failure_rate": 0.5}, {"slow_call_rate": 0.5, "slow_call_seconds": 1.0}])
+def test_every_success_is_recorded_where_a_share_of_the_calls_counts(rate):
+    breaker = Breaker(CircuitBreakerConfig(**rate))
+    assert breaker.heeds_success is True
+    run(breaker, 1.0)
+    assert breaker.heeds_success is True

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from agentguard.policies.redaction import REDACTED, Redactor
+from agentguard.policies.redaction import MAX_DEPTH, REDACTED, Redactor
 from agentguard.policies.secret_names import words_of
 
 REDACTOR = Redactor()
@@ -383,3 +383,26 @@ def test_a_megabyte_of_any_shape_takes_less_than_a_second(piece):
     REDACTOR.has_secret(encoded)
     REDACTOR.is_secret_name(text)
     assert time.perf_counter() - started < 1.0
+
+
+# What is looked at closely
+
+
+def test_a_record_without_a_sign_of_a_secret_is_not_taken_apart():
+    assert not Redactor().has_secret('{"city": "Bern", "population": 134000}')
+    assert not Redactor(["pin"]).has_secret('{"city": "Bern"}')
+    assert Redactor(["pin"]).has_secret('{"pin": 1234}')
+
+
+def test_every_record_is_taken_apart_where_a_secret_may_look_like_anything():
+    assert Redactor([re.compile("x")]).has_secret('{"city": "Bern"}')
+    assert Redactor(["größe"]).has_secret('{"city": "Bern"}')
+
+
+@pytest.mark.parametrize("wrap", [lambda child: [child], lambda child: (child,), lambda child: {"a": child}])
+def test_as_many_levels_as_documented_are_followed_and_no_more(wrap):
+    value = 7
+    for _ in range(MAX_DEPTH):
+        value = wrap(value)
+    assert "7" in repr(REDACTOR.redact(value))
+    assert "7" not in repr(REDACTOR.redact(wrap(value)))

@@ -17,6 +17,11 @@ SIGNS = (
     "<html><title>404</title>", "<!doctype html><h1>Access denied</h1>", "lorem ipsum dolor sit amet", "LOREM IPSUM",
     "example result", "sample data here", "mock response", "dummy text", "fake answer", "todo", "TBD", "fixme", "n/a",
     "placeholder", "string", "undefined", "not implemented", "insert your name here", "your api key here",
+    "429 Too Many Requests", "Access denied.", "Sorry, something went wrong", "The API is unavailable", "Unauthorized",
+    "An unexpected error occurred.", "Failed to fetch data", "could not connect to the server", "ECONNRESET",
+    "request timed out", "API rate limit exceeded", "invalid token", "the service is overloaded", "tool failed: no",
+    "Oops! max retries exceeded", "status: 404 Not Found", "Request failed with status code 500", "403 forbidden",
+    "<?xml version='1.0'?><Error>", "requests.exceptions.ConnectionError: no" ,
     "<your answer>", "[placeholder]", "{{insert text}}",
 )  # fmt: skip
 AROUND = st.text(" \n\t.:-ab", max_size=4)

@@ -22,7 +22,9 @@ _SERVER_ERROR = re.compile(
 )
 _SERVER_ERROR_STARTS = frozenset("HhEe5IiBbSsGg")
 _LONGEST_NAME: Final = 80  # of an exception, with its colon
-_ERROR_LINE = re.compile(r"(?:(?:fatal |unexpected )?error|[a-z]\w{0,60}(?:error|exception)): \S", re.IGNORECASE)
+_ERROR_LINE = re.compile(
+    r"(?:(?:fatal |unexpected )?error|(?:[a-z]\w{0,30}\.){0,4}[a-z]\w{0,60}(?:error|exception)): \S", re.IGNORECASE
+)
 _HTML = re.compile(r"<!doctype html|<html\b", re.IGNORECASE)
 _HTML_ERROR = re.compile(
     r"<(?:title|h1)[^>]{0,200}>[^<]{0,100}?\b(?:[45]\d\d|error|not found|forbidden|access denied|bad gateway"
@@ -30,10 +32,49 @@ _HTML_ERROR = re.compile(
     re.IGNORECASE,
 )
 
+_XML_ERROR = re.compile(
+    r"(?:<\?xml[^>]{0,100}>\s{0,9})?<(?:error|errorresponse|exception|serviceexceptionreport|fault"
+    r"|(\w{1,20}):envelope\b[^>]{0,500}>\s{0,9}(?:<\1:header\b.{0,500}?)?<\1:body>\s{0,9}<\1:fault)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# What wrappers and gateways answer instead of failing: the whole text is the complaint, or the complaint and what to do
+# about it. A text that only begins like one ("Access denied to 12 users last week.") is an answer.
+_STATUS = (
+    r"(?:400 bad request|401 unauthori[sz]ed|402 payment required|403 forbidden|404 not found|405 method not allowed"
+    r"|408 request time-?out|409 conflict|410 gone|413 (?:payload|content) too large"
+    r"|422 unprocessable (?:entity|content)|429 too many requests)"
+)
+_SUBJECT = (
+    r"(?:the )?(?:service|server|api|backend|upstream|database|tool|function|request|query|api call|call|operation)"
+)
+_MACHINE = r"(?:the |a )?(?:api|backend|database|host|server|service|upstream|[\w-]{1,40}[.:][\w.:/-]{1,80})"
+_COMPLAINT = re.compile(
+    r"(?:sorry, |oops[,!.] )?(?:"
+    rf"(?:http(?:/\d(?:\.\d)?)? |(?:http )?error:? |status(?: code)?:? )?{_STATUS}"
+    r"|too many requests|unauthori[sz]ed|forbidden|(?:access|permission) (?:is |was )?denied|not authori[sz]ed"
+    r"|(?:api )?(?:rate limit|quota) (?:has been |is |was )?(?:exceeded|reached)|invalid (?:api key|token|credentials)"
+    r"|(?:connection|request|operation|read|query) (?:was )?(?:refused|timed out|reset(?: by peer)?|aborted)"
+    r"|econn(?:refused|reset|aborted)|etimedout|enotfound|max(?:imum)? retries exceeded"
+    r"|(?:an?|some|the) (?:(?:unexpected|internal|unknown|unhandled|server|network|application) ){0,2}"
+    r"(?:error|exception) (?:has )?(?:occurred|happened)(?: (?:while|during|when) [^.!\n]{1,80})?"
+    r"|something went wrong(?: (?:while|on our) [^.!\n]{1,80})?"
+    rf"|(?:failed to|unable to|could not|couldn't) (?:fetch|(?:connect to|reach) {_MACHINE}"
+    r"|(?:fetch|retrieve) (?:the )?(?:content|data|document|page|resource|response|results?|url)\b[^.!\n]{0,60})"
+    rf"|{_SUBJECT} is (?:currently |temporarily )?(?:unavailable|overloaded)"
+    rf"|{_SUBJECT}(?: execution)? failed"
+    r"(?:: [^\n]{1,200}| with (?:an? )?(?:http )?(?:status|error|exception)[^\n]{0,120})"
+    r"|upstream connect error[^\n]{0,200}"
+    r")(?:[:,-] [^\n]{1,200})?\s?[.!]{0,3}(?:\s{1,2}(?:please|try|contact|retry|check)\b[^\n]{1,120})?",
+    re.IGNORECASE,
+)
+
+_MESSAGE_KEYS = ("message", "Message", "msg", "detail", "errorMessage")
+_FEW: Final = 4  # fields of a body that is about its failure alone
+
 _ERROR_KEYS = ("error", "errors", "Error")
 _FLAG_KEYS = ("isError", "is_error")
 _STATUS_KEYS = ("status", "status_code", "statusCode")
-_TELLING_KEYS = frozenset((*_ERROR_KEYS, *_FLAG_KEYS, *_STATUS_KEYS))
+_TELLING_KEYS = frozenset((*_ERROR_KEYS, *_FLAG_KEYS, *_STATUS_KEYS, *_MESSAGE_KEYS))
 _JSON_HINTS = tuple(f'"{key}"' for key in sorted(_TELLING_KEYS))
 _RESULT_KEYS = ("data", "result", "results", "items")
 _HEALTHY_WORDS = frozenset({"", "0", "false", "no", "none", "null", "ok", "n/a", "success"})
@@ -64,7 +105,22 @@ def _error_in(body: dict[Any, Any]) -> str | None:
     for key in _STATUS_KEYS:
         if _is_error_status(body.get(key)):
             return f"the field {key!r} is {body[key]!r:.40}"
+    return _complaint_in(body) if len(body) <= _FEW else None
+
+
+def _complaint_in(body: dict[Any, Any]) -> str | None:
+    """What a body of few fields says is wrong, where no field is called an error."""
+    has_failed = body.get("success") is False
+    for key in _MESSAGE_KEYS:
+        message = body.get(key)
+        if isinstance(message, str) and message and (has_failed or _is_complaint(message)):
+            return f"the field {key!r} is a complaint"
     return None
+
+
+def _is_complaint(text: str) -> bool:
+    stripped = text[: _SHORT + 1].strip()
+    return len(text) <= _SHORT and (_COMPLAINT.fullmatch(stripped) or _SERVER_ERROR.fullmatch(stripped)) is not None
 
 
 def _says_error(error: object) -> bool:
@@ -86,7 +142,7 @@ def _error_in_text(text: str) -> str | None:
     start = text[:MAX_TEXT].lstrip()
     first = start[:1]
     if first == "<":
-        return "the text is an HTML error page" if _HTML.match(start) and _HTML_ERROR.search(start) else None
+        return _error_in_markup(start)
     if first == "{":
         return _error_in_json(start) if length <= MAX_TEXT else None
     if start.startswith("Traceback (most recent call last):"):
@@ -98,7 +154,15 @@ def _error_in_text(text: str) -> str | None:
     # Only a single line: several lines that begin with an error are a log. The colon is looked for first because most
     # texts have none near their beginning, and the pattern tries every word as the name of an exception.
     is_error = start.find(": ", 0, _LONGEST_NAME) > 0 and _ERROR_LINE.match(start) and "\n" not in start.rstrip()
-    return "the text is an error message" if is_error else None
+    if is_error or _COMPLAINT.fullmatch(start.rstrip()):
+        return "the text is an error message"
+    return None
+
+
+def _error_in_markup(text: str) -> str | None:
+    if _HTML.match(text):
+        return "the text is an HTML error page" if _HTML_ERROR.search(text) else None
+    return "the text is an XML error" if _XML_ERROR.match(text) else None
 
 
 def _error_in_json(text: str) -> str | None:

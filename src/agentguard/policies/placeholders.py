@@ -43,7 +43,9 @@ def placeholder(value: object) -> str | None:
         return _found_in(value, is_answer=True)
     if isinstance(value, dict):
         return _SAMPLE if _is_sample(value) else _found_within(value)
-    return _found_within(value) if isinstance(value, (list, tuple)) else None
+    if not isinstance(value, (list, tuple)):
+        return None
+    return _SAMPLE if value and all(map(_is_sample_row, islice(value, _SAMPLE_FIELDS))) else _found_within(value)
 
 
 _SAMPLE = "every field holds the default of an API sample"
@@ -76,6 +78,10 @@ def _is_sample(body: dict[Any, Any]) -> bool:
         return False
     values = body.values()
     return "string" in values and all(type(value) in _SAMPLE_TYPES and value in _SAMPLE_VALUES for value in values)
+
+
+def _is_sample_row(row: object) -> bool:
+    return isinstance(row, dict) and _is_sample(row)
 
 
 def _found_within(value: Any) -> str | None:

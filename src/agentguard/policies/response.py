@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pydantic_core import SchemaValidator, core_schema
 
@@ -19,6 +18,7 @@ from agentguard.core.config import ResponseProfile
 from agentguard.policies.error_bodies import MAX_TEXT, error_body
 from agentguard.policies.placeholders import placeholder
 from agentguard.policies.pruning import prune
+from agentguard.policies.signal import UNREADABLE_SCORE, Signal, score_of
 
 FIELD_SCORE: Final = 1.0
 """A required field is missing, or a forbidden one is there."""
@@ -34,19 +34,6 @@ PLACEHOLDER_SCORE: Final = 0.6
 
 LATENCY_SCORE: Final = 0.5
 """The body took less or more time than the profile says. Doubtful alone: machines are slow, and caches are fast."""
-
-
-class Signal(NamedTuple):
-    """One sign that an answer is wrong."""
-
-    name: str
-    """What was looked at: "required_fields", "forbidden_fields", "patterns", "latency", "error_body", "placeholder"."""
-
-    score: float
-    """How sure the sign is, above 0 and at most 1."""
-
-    text: str
-    """What was found, for people."""
 
 
 class ResponseCheck:
@@ -70,7 +57,7 @@ class ResponseCheck:
     @staticmethod
     def score(signals: Iterable[Signal]) -> float:
         """The score of all signals together, 0.0 without any, at most 1.0; hold it against `threshold`."""
-        return 1.0 - prod(1.0 - signal.score for signal in signals)
+        return score_of(signals)
 
     def signals(self, value: object, execution_time_ms: float | None) -> list[Signal]:
         """Every sign that the answer is wrong. Bounded work, and never raises, whatever the value is.
@@ -86,7 +73,7 @@ class ResponseCheck:
         try:
             self._look(value, execution_time_ms, found)
         except Exception as error:  # noqa: BLE001 - answers are foreign objects; one that cannot be read is doubtful
-            found.append(Signal("unreadable", PLACEHOLDER_SCORE, f"reading the answer raised {type(error).__name__}"))
+            found.append(Signal("unreadable", UNREADABLE_SCORE, f"reading the answer raised {type(error).__name__}"))
         return found
 
     def _look(self, value: object, execution_time_ms: float | None, found: list[Signal]) -> None:
@@ -126,8 +113,11 @@ class ResponseCheck:
 # 0.15 us, where looking closely costs 0.9; a test holds the pattern against both.
 _is_suspicious: Final = SchemaValidator(
     core_schema.str_schema(
-        pattern=r"(?i)^\s*[<{]|error|exception|traceback|unavailable|gateway|ipsum|example|sample|mock|dummy|fake|todo|tbd"
-        r"|fixme|placeholder|n/a|string|undefined|not implemented|here\s*$|[>\]}]\s*$"
+        pattern=r"(?i)^\s*[<{]|error|exception|traceback|unavailable|gateway|ipsum|example|sample|mock|dummy|fake|todo"
+        r"|tbd|fixme|placeholder|n/a|string|undefined|not implemented|here\s*$|[>\]}]\s*$"
+        r"|^\s*(?:\d{3} |sorry|oops|http|status|too many|not auth|unauth|forbid|access|permission|api|rate|quota"
+        r"|invalid|connection|request|operation|read |query|econn|etimed|enotf|max|an? |some |the |something|failed to"
+        r"|unable to|could|service|server|backend|upstream|database|tool|function|call)"
     )
 ).isinstance_python
 
