@@ -13,7 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-ARGUMENTS = [f"{number:04d}" + "x" * 98 for number in range(1_000)]
+_QUESTION = "which of the orders of last week were shipped late, and what did the customers write to us about"
+ARGUMENTS = [f"{number:04d} {_QUESTION}" for number in range(1_000)]
 """Distinct texts of 102 characters: with equal ones the loop guard would see a loop."""
 
 Batch = Callable[[Sequence[str]], Awaitable[None]]

@@ -43,6 +43,8 @@ class ToolCall:
     """How many items a generator tool has handed out."""
     item_checks: tuple[Callable[[Any], Any], ...] = ()
     """What each item of a generator tool passes through before it is handed out, in order."""
+    step_limit: Callable[..., Any] | None = None
+    """What limits the time of each step of a generator tool; None when nothing does."""
     cost: float | None = None
     """US dollars this call has cost so far; None when nothing counts money."""
     span: Any = None
@@ -133,6 +135,14 @@ class ToolCall:
         self._session_id = session_id
 
     @property
+    def account(self) -> str | None:
+        """Whose counters it adds to: its session's, else those of the agent's run around it; None outside of both."""
+        session_id: str | None = self._session_id
+        if session_id is _UNREAD:
+            session_id = self.session_id
+        return session_id if session_id is not None or self.origin_node is ROOT else self.origin.run_id
+
+    @property
     def config(self) -> GuardConfig | None:
         """The settings of the tool; None for a call made by hand."""
         return getattr(self.tool, "config", None)
@@ -149,6 +159,14 @@ class ToolCall:
     @metadata.setter
     def metadata(self, metadata: dict[str, Any]) -> None:
         self._metadata = metadata
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether there is any; asked without putting it together, which most calls never need."""
+        if self._metadata is None and not self.origin.metadata:
+            config = self.config
+            return config is not None and bool(config.metadata)
+        return bool(self.metadata)
 
     @property
     def has_run(self) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from agentguard.core.call import ToolCall
 from agentguard.core.result import StoppedEarly, ToolResult
-from agentguard.core.streams import ChainSteps, Item, StreamEnded
+from agentguard.core.streams import ChainSteps, StreamEnded
 from agentguard.errors import CallTimedOutError
 
 if TYPE_CHECKING:
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 Next = Callable[[ToolCall], Awaitable[ToolResult]]
 
 
-async def limit_soft(following: Next, call: ToolCall, seconds: float) -> ToolResult:
-    """Cancel the body at its time-out and wait for it to end, in the caller's own task throughout.
+async def limit_on_loop(following: Next, call: ToolCall, seconds: float, grace: float | None) -> ToolResult:
+    """Run the rest of the chain for at most `seconds`.
 
-    A body that swallows its cancellation is still a time-out, once it ends.
+    Soft without `grace`: cancel the body at its time-out and wait for it to end, in the caller's own task throughout; a
+    body that swallows its cancellation is still a time-out, once it ends. With it, the caller is released `grace`
+    seconds after the time-out, whatever the body does. A stream has the time for each of its steps.
     """
+    if call.target.is_stream:
+        return await limit_stream(following, call, seconds)
+    if grace is not None:
+        return await limit_with_grace(following, call, seconds, grace)
     chain: Any = following(call)
     result: ToolResult
     try:
@@ -43,23 +50,29 @@ async def limit_stream(following: Next, call: ToolCall, seconds: float) -> ToolR
 
     The consumer's own time between two items does not count as a step's.
     """
+
+    def within(step: Awaitable[Any], close: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
+        allowed = seconds if call.deadline is None else min(seconds, call.deadline - call.runtime.now())
+        return _timed(step, call, allowed, late=close)
+
     steps = ChainSteps(following(call))
-    advance = steps.send(None)
-    while True:
-        allowed = seconds
-        if call.deadline is not None:
-            allowed = min(seconds, call.deadline - call.runtime.now())
-        try:
-            item: Item = await _timed(advance, call, allowed, late=steps)
-        except StreamEnded as ended:
-            result: ToolResult = ended.args[0]
-            return result
-        try:
-            sent = await item
-        except BaseException as error:  # noqa: BLE001 - what the consumer throws in, early close included, travels on
-            advance = steps.throw(error)
-        else:
-            advance = steps.send(sent)
+    outer, call.step_limit = call.step_limit, within
+    try:
+        advance = steps.send(None)
+        while True:
+            # What lies before the source and after it, the hooks, has the time of a step as well.
+            going_up = await within(advance, partial(_close, steps))
+            try:
+                answer = await going_up
+            except BaseException as error:  # noqa: BLE001 - the tool's, or the consumer's early close, travels on
+                advance = steps.throw(error)
+            else:
+                advance = steps.send(answer)
+    except StreamEnded as ended:
+        result: ToolResult = ended.args[0]
+        return result
+    finally:
+        call.step_limit = outer
 
 
 async def limit_with_grace(following: Next, call: ToolCall, seconds: float, grace: float) -> ToolResult:
@@ -120,8 +133,10 @@ async def _let_go(task: asyncio.Future[Any], grace: float, call: ToolCall) -> bo
     return task.done()
 
 
-async def _timed(body: Awaitable[Any], call: ToolCall, seconds: float, *, late: ChainSteps | None = None) -> Any:
-    """Await `body` for at most `seconds`. `late` is the stream to close when a step swallows its cancellation."""
+async def _timed(
+    body: Awaitable[Any], call: ToolCall, seconds: float, *, late: Callable[[], Awaitable[Any]] | None = None
+) -> Any:
+    """Await `body` for at most `seconds`. `late` closes the stream of which a step swallows its cancellation."""
     import asyncio
 
     limit = asyncio.timeout(seconds)
@@ -131,12 +146,15 @@ async def _timed(body: Awaitable[Any], call: ToolCall, seconds: float, *, late: 
     except Exception as error:
         if not limit.expired():
             raise
-        cause = None if isinstance(error, (TimeoutError, StreamEnded)) else error
+        cause = None if isinstance(error, (TimeoutError, StreamEnded, StopAsyncIteration)) else error
         raise _timed_out(call, seconds, may_still_run=_runs_on(call)) from cause
+    finally:
+        # An error that was thrown in would be held by this frame, which its traceback holds.
+        del body
     if not limit.expired():
         return value
     if late is not None:
-        await _close(late)
+        await late()
     raise _timed_out(call, seconds, may_still_run=False)
 
 

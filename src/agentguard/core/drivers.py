@@ -6,33 +6,41 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from agentguard.core.result import StoppedEarly
-from agentguard.core.streams import Item, StreamEnded, next_item
+from agentguard.core.streams import Item, Stream, StreamEnded
 
 Begin = Callable[[], Any]
 """Starts the chain's coroutine; called when the consumer asks for the first item, as with any generator."""
 
 
 def drive(begin: Begin) -> Generator[Any, Any, Any]:
-    """The guarded generator of a chain that never suspends but for its items."""
-    chain = begin()
-    advance: Callable[[Any], Any] = chain.send
+    """The guarded generator of a chain that never suspends but for what it hands out."""
+    stream = Stream(begin())
+    advance: Callable[[Any], Any] = stream.current.send
     argument: Any = None
     try:
         while True:
+            ended: BaseException | None = None
             try:
                 item = advance(argument)
-            except StopIteration as done:
-                return done.value.return_value
-            except StoppedEarly as stopped:
-                return stopped.value
+            except BaseException as raised:  # noqa: BLE001 - the tool's, or the chain's
+                item, ended = None, raised
             if type(item) is not Item:
-                chain.close()
-                raise RuntimeError(SUSPENDED)
+                try:
+                    item = stream.settle(item, ended)
+                except StreamEnded as done:
+                    return done.args[0].return_value
+                except StoppedEarly as stopped:
+                    return stopped.value
+                finally:
+                    ended = None
+                if type(item) is not Item:
+                    stream.close()
+                    raise RuntimeError(SUSPENDED)
             try:
                 argument = yield item.value
-                advance = chain.send
-            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
-                advance, argument = chain.throw, as_seen_inside(error)
+                advance = stream.current.send
+            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the tool
+                advance, argument = stream.current.throw, as_seen_inside(error)
     finally:
         # An exception whose traceback holds this frame would be held by it.
         del argument
@@ -51,26 +59,31 @@ SUSPENDED = (
 
 async def adrive(begin: Begin) -> AsyncGenerator[Any, Any]:
     """The guarded async generator of a chain on an event loop."""
-    chain = begin()
-    advance: Callable[[Any], Any] = chain.send
+    stream = Stream(begin())
+    advance: Callable[[Any], Any] = stream.current.send
     argument: Any = None
     try:
         while True:
+            ended: BaseException | None = None
             try:
                 item = advance(argument)
-                if type(item) is not Item:
-                    # Something in the chain waits. An item that is there at once needs no coroutine to bring it.
-                    item = await next_item(chain, item)
-            except (StopIteration, StreamEnded, StoppedEarly):
-                return
+            except BaseException as raised:  # noqa: BLE001 - as in `drive`
+                item, ended = None, raised
+            if type(item) is not Item:
+                # An item that is there at once needs no coroutine to bring it.
+                try:
+                    item = await stream.next_item(stream.settle(item, ended))
+                except (StreamEnded, StoppedEarly):
+                    return
+                finally:
+                    ended = None
             try:
                 argument = yield item.value
-                advance = chain.send
+                advance = stream.current.send
             except BaseException as error:
-                if chain.cr_frame is None:
-                    # The garbage collector has closed it before it came to this generator.
+                if stream.is_gone():
                     raise
-                advance, argument = chain.throw, as_seen_inside(error)
+                advance, argument = stream.current.throw, as_seen_inside(error)
     finally:
         # As in `drive`.
         del argument

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import copy_context
@@ -13,15 +14,12 @@ from agentguard.core.chain import Handler
 from agentguard.core.drivers import SUSPENDED, adrive, as_seen_inside, drive
 from agentguard.core.portal import PORTAL
 from agentguard.core.result import StoppedEarly, ToolResult
-from agentguard.core.streams import ChainSteps, Item, StreamEnded
-
-Choose = Callable[[ToolCall], Handler]
-"""Picks the handler for a call: recorded or not."""
+from agentguard.core.streams import Stream, StreamEnded
 
 
-def step(choose: Choose, call: ToolCall) -> Any:
+def step(handler: Handler, call: ToolCall) -> Any:
     """Run a call that never suspends, in this thread, and give its value."""
-    chain: Any = choose(call)(call)
+    chain: Any = handler(call)
     try:
         chain.send(None)
     except StopIteration as done:
@@ -32,51 +30,52 @@ def step(choose: Choose, call: ToolCall) -> Any:
     raise RuntimeError(SUSPENDED)
 
 
-async def wait(choose: Choose, call: ToolCall) -> Any:
+async def wait(handler: Handler, call: ToolCall) -> Any:
     """Run a call on the current event loop, and give its value.
 
     A StopIteration of a blocking function becomes a RuntimeError here: no coroutine can raise one (PEP 479).
     """
     try:
-        return (await choose(call)(call)).return_value
+        return (await handler(call)).return_value
     except Stopped as stopped:
         raise stopped.error from None
 
 
-def send_through_portal(choose: Choose, call: ToolCall) -> Any:
+def send_through_portal(handler: Handler, call: ToolCall) -> Any:
     """Run a call on the background event loop, and block until it gives its value."""
     try:
-        result: ToolResult = PORTAL.run(_result(choose, call))
+        result: ToolResult = PORTAL.run(_result(handler, call))
     except Stopped as stopped:
         raise stopped.error from None
     return result.return_value
 
 
-async def _result(choose: Choose, call: ToolCall) -> ToolResult:
-    return await choose(call)(call)
+async def _result(handler: Handler, call: ToolCall) -> ToolResult:
+    return await handler(call)
 
 
-def stream(choose: Choose, call: ToolCall) -> Generator[Any, Any, Any]:
+def stream(handler: Handler, call: ToolCall) -> Generator[Any, Any, Any]:
     """The guarded generator of a call that never suspends."""
-    return drive(lambda: choose(call)(call))
+    return drive(lambda: handler(call))
 
 
-def astream(choose: Choose, call: ToolCall) -> AsyncGenerator[Any, Any]:
+def astream(handler: Handler, call: ToolCall) -> AsyncGenerator[Any, Any]:
     """The guarded async generator of a call."""
-    return adrive(lambda: choose(call)(call))
+    return adrive(lambda: handler(call))
 
 
-def stream_through_portal(choose: Choose, call: ToolCall) -> Generator[Any, Any, Any]:
+def stream_through_portal(handler: Handler, call: ToolCall) -> Generator[Any, Any, Any]:
     """The guarded generator of a call whose every step runs on the background event loop."""
-    steps = ChainSteps(choose(call)(call))
+    chain: Any = handler(call)
+    stream = Stream(chain)
     # One for all steps: what the body sets in one, it finds and may reset in the next.
     context = copy_context()
-    advance: Callable[[Any], Any] = steps.send
+    advance: Callable[[Any], Any] = chain.send
     argument: Any = None
     try:
         while True:
             try:
-                item = PORTAL.run(_next_item(advance, argument), context=context)
+                item = PORTAL.run(stream.step(advance, argument), context=context)
             except StreamEnded as ended:
                 result: ToolResult = ended.args[0]
                 return result.return_value
@@ -84,23 +83,15 @@ def stream_through_portal(choose: Choose, call: ToolCall) -> Generator[Any, Any,
                 return stopped.value
             try:
                 argument = yield item.value
-                advance = steps.send
-            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the chain
+                advance = stream.current.send
+            except BaseException as error:  # noqa: BLE001 - early close and thrown errors travel into the tool
                 if sys.is_finalizing():
                     # The program left it half used, and there is no loop left to close it on.
-                    steps.drop()
+                    stream.close()
                     return None
-                advance, argument = steps.throw, as_seen_inside(error)
+                advance, argument = stream.current.throw, as_seen_inside(error)
     finally:
         # The portal may have refused to start it. An exception whose traceback holds this frame would be held by it.
-        steps.close_if_new()
+        if inspect.getcoroutinestate(chain) == inspect.CORO_CREATED:
+            chain.close()
         del argument
-
-
-async def _next_item(advance: Callable[[Any], Any], argument: Any) -> Item:
-    try:
-        item: Item = await advance(argument)
-    finally:
-        # As in `stream_through_portal`.
-        del argument
-    return item

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentguard.core.bodies import note_start, timed_body
 from agentguard.core.call import ToolCall
-from agentguard.core.deadline import limit_soft, limit_stream, limit_with_grace
+from agentguard.core.deadline import limit_on_loop
 from agentguard.core.pool import POOL, Job, Tally
 from agentguard.core.port import Next
 from agentguard.core.result import ToolResult
@@ -50,18 +50,7 @@ class LoopRuntime:
         self.now: Callable[[], float] = time.monotonic
         self.sleep: Callable[[float], Awaitable[None]] = _asleep
         self.run_user = _run_user
-
-    def limit(
-        self, following: Next, call: ToolCall, seconds: float, grace: float | None
-    ) -> Coroutine[Any, Any, ToolResult]:
-        """Soft without `grace`: the body is cancelled and awaited. With it, the caller is released `grace` seconds
-        after the time-out, whatever the body does.
-        """
-        if call.target.is_stream:
-            return limit_stream(following, call, seconds)
-        if grace is None:
-            return limit_soft(following, call, seconds)
-        return limit_with_grace(following, call, seconds, grace)
+        self.limit = limit_on_loop
 
     async def offload(self, fn: Callable[..., Any], *args: Any) -> Any:
         """Call `fn` in a thread of the pool."""

@@ -47,17 +47,17 @@ class LoopGuardMiddleware(Layer):
 
         async def watched(call: ToolCall) -> ToolResult:
             if key_of is None:
-                values = call.target.in_order(call.args, call.kwargs)
+                values = call.target.in_order(call.args, call.kwargs) if call.kwargs else call.args
                 is_plain = values is not None and are_plain(values)
                 arguments = values if is_plain else spelling(call.target.bind(call.args, call.kwargs))
             else:
                 arguments = spelling(key_of(call))
             key = (call.tool_name, arguments)
-            session_id = call.session_id
+            account = call.account
             # By hand: a `with` costs twice as much as the lock itself.
             LOCK.acquire()
             try:
-                history = self._own if session_id is None else session_history_locked(session_id, self._thresholds)
+                history = self._own if account is None else session_history_locked(account, self._thresholds)
                 sighting = history.observe(key, call.runtime.now())
             finally:
                 LOCK.release()

@@ -53,14 +53,14 @@ class Onion:
         self.needs_loop = any(needs_loop(each) for each in self.middleware)
         """Whether something of the user's in it is async, so that even a plain call of a sync tool needs a loop."""
         quiet = [each for each in self.middleware if not isinstance(each, TraceMiddleware)]
-        self._at_root = self._recorded if config.record else compose([*self._outside, *quiet], innermost)
+        self.at_root = self._recorded if config.record else compose([*self._outside, *quiet], innermost)
 
     def handler_for(self, call: ToolCall) -> Handler:
         """The handler for `call`: the recording one only when something records it."""
         # One comparison for every call made outside of sessions, recorders and other tools' bodies.
         if call.origin_node is ROOT:
-            return self._at_root
-        return self._recorded if call.origin.collectors else self._at_root
+            return self.at_root
+        return self._recorded if call.origin.collectors else self.at_root
 
     @property
     def stages(self) -> Sequence[Middleware]:

@@ -64,7 +64,7 @@ class MiddlewarePipeline:
             target = self._make_target(fn)
         call = ToolCall(target.name, tuple(args), dict(kwargs or {}), self, target, stage_on_loop(target), LOOP)
         if target.is_stream:
-            return ToolResult(call, astream(self._onion.handler_for, call))
+            return ToolResult(call, astream(self._onion.handler_for(call), call))
         try:
             return await self._onion.handler_for(call)(call)
         except Stopped as stopped:

@@ -38,9 +38,10 @@ class Sighting:
     """What to do about it."""
     _digest: Hashable = None  # not known (yet), which equals anything
 
-    def __init__(self, index: int, key: Hashable) -> None:
+    def __init__(self, index: int, key: Hashable, seen_at: float) -> None:
         self._index = index
         self._key = key
+        self._seen_at = seen_at
 
 
 class Repetition:
@@ -51,7 +52,7 @@ class Repetition:
     result is pending it equals any other. Not safe to share: the caller holds the lock.
     """
 
-    __slots__ = ("_breaks", "_config", "_fresh_at", "_history", "_latest", "_look_back", "_recent", "_times")
+    __slots__ = ("_breaks", "_config", "_fresh_at", "_history", "_latest", "_look_back", "_recent")
 
     def __init__(self, config: LoopGuardConfig, look_back: float | None = None) -> None:
         """`look_back`: seconds after which a call is forgotten; None: never."""
@@ -60,7 +61,6 @@ class Repetition:
         # As many calls as it takes to go round the longest circle `halt_after` times.
         most = min(config.max_period * config.halt_after, _LONGEST_HISTORY)
         self._history: deque[Sighting] = deque(maxlen=most)
-        self._times: deque[float] = deque(maxlen=most)
         self._recent: deque[Hashable] = deque(maxlen=config.max_period)
         self._latest = 0
         self.reset()
@@ -71,7 +71,6 @@ class Repetition:
         self._fresh_at = self._latest
         self._breaks = [self._latest] * (self._config.max_period + 1)
         self._history.clear()
-        self._times.clear()
         self._recent.clear()
 
     def observe(self, key: Hashable, now: float) -> Sighting:
@@ -84,11 +83,9 @@ class Repetition:
             sighting = self._find(key, index, now)
         else:
             self._fresh_at = index  # unlike each of the last calls: a break for every period at once
-            sighting = Sighting(index, key)
+            sighting = Sighting(index, key, now)
         self._recent.append(key)
         self._history.append(sighting)
-        if self._look_back is not None:
-            self._times.append(now)
         return sighting
 
     def conclude(self, sighting: Sighting, digest: Hashable) -> None:
@@ -127,7 +124,7 @@ class Repetition:
             count = min(index - last_break + p, calls) // p
             if count > best:
                 best, period = count, p
-        sighting = Sighting(index, key)
+        sighting = Sighting(index, key, now)
         sighting.count, sighting.period, sighting.rung = best, period, self._rung(best)
         return sighting
 
@@ -135,10 +132,13 @@ class Repetition:
         """How many of the latest calls, with the one being observed, are recent enough to count."""
         if self._look_back is None:
             return self._latest
-        times, oldest = self._times, now - self._look_back
-        while times and times[0] < oldest:
-            times.popleft()
-        return len(times) + 1
+        oldest = now - self._look_back
+        in_sight = 1
+        for sighting in reversed(self._history):
+            if sighting._seen_at < oldest:
+                break
+            in_sight += 1
+        return in_sight
 
     def compare(self, sighting: Sighting) -> None:
         """The second half of `conclude`: a break wherever the result differs from that of an equal call p before or

@@ -61,7 +61,7 @@ class BudgetGate(Gate):
 
     def admit_locked(self, call: ToolCall, _now: float, estimate: float | None, /) -> Any:
         """A reservation."""
-        key = call.session_id
+        key = call.account
         amount = self._assumed if estimate is None else estimate
         try:
             reservation = self.ledger.reserve(key, amount)
@@ -110,7 +110,7 @@ class BudgetGate(Gate):
 
     def alert(self, call: ToolCall) -> None:
         """Tell the user's function that the session's budget is nearly spent. Without the lock."""
-        key = call.session_id
+        key = call.account
         try:
             if self.settings.on_alert is not None:
                 self.settings.on_alert(call, self.ledger.spent(key))

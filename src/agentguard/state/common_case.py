@@ -74,7 +74,7 @@ class CommonCase:
                     self._put_back(slots, start)
                     return None
             if self._ledger is not None:
-                account = self._ledger.promise(call.session_id, self._amount)
+                account = self._ledger.promise(call.account, self._amount)
                 if account is None:
                     self._put_back(slots, start)
                     return None

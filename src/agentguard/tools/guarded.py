@@ -9,7 +9,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from agentguard.core import entry
 from agentguard.core.call import ToolCall
+from agentguard.core.chain import Handler
 from agentguard.core.config import GuardConfig
+from agentguard.core.context import ROOT
 from agentguard.core.runtime import LOOP, THREAD
 from agentguard.core.stages import stage_in_thread, stage_on_loop
 from agentguard.core.target import Kind, Target
@@ -24,7 +26,7 @@ S = TypeVar("S")
 C = TypeVar("C")
 R = TypeVar("R")
 
-Begin = Callable[[entry.Choose, ToolCall], Any]
+Begin = Callable[[Handler, ToolCall], Any]
 
 _PLAIN: dict[Kind, Begin] = {
     Kind.FUNCTION: entry.step,
@@ -54,7 +56,8 @@ class GuardedTool(Generic[P, C, R]):
         self.shared: GuardedTool[..., Any, Any] = self
         """The tool that owns the counters: itself, or for a bound method the tool on its class."""
         self._onion = Onion(config)
-        self._choose = self._onion.handler_for
+        self._at_root = self._onion.at_root
+        self._handler_for = self._onion.handler_for
         self._controls = Controls(self._onion.middleware)
         self._adopt(target_of(fn, config))
         self._onion.prepare(self._target)
@@ -80,7 +83,9 @@ class GuardedTool(Generic[P, C, R]):
         `ToolExecutionError`s.
         """
         call = ToolCall(self.name, args, kwargs, self.shared, self._target, self._body, self._runtime)
-        value: C = self._begin(self._choose, call)
+        # `handler_for`, written out for a call outside of every scope.
+        handler = self._at_root if call.origin_node is ROOT else self._handler_for(call)
+        value: C = self._begin(handler, call)
         return value
 
     async def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -90,11 +95,12 @@ class GuardedTool(Generic[P, C, R]):
         on, but nobody waits for it.
         """
         call = ToolCall(self.name, args, kwargs, self.shared, self._target, self._body_on_loop, LOOP)
+        handler = self._at_root if call.origin_node is ROOT else self._handler_for(call)
         value: R
         if self._target.is_stream:
-            value = entry.astream(self._choose, call)  # type: ignore[assignment]  # R is the iterator here
+            value = entry.astream(handler, call)  # type: ignore[assignment]  # R is the iterator here
         else:
-            value = await entry.wait(self._choose, call)
+            value = await entry.wait(handler, call)
         return value
 
     def call_sync(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -103,7 +109,7 @@ class GuardedTool(Generic[P, C, R]):
         """
         begin = _THROUGH_PORTAL[self._target.kind] if self._target.is_async else self._begin
         call = ToolCall(self.name, args, kwargs, self.shared, self._target, self._body, self._runtime)
-        value: R = begin(self._choose, call)
+        value: R = begin(self._handler_for(call), call)
         return value
 
     def session(self, session_id: str | None = None, metadata: Mapping[str, Any] | None = None) -> ToolSession[P, C, R]:
