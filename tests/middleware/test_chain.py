@@ -238,6 +238,19 @@ def test_what_is_no_sequence_of_callables_is_refused_by_guard(wrong):
         guard(lambda: None, middleware=wrong)
 
 
+@pytest.mark.parametrize("wrong", [lambda ctx: None, lambda ctx, next, more: None, lambda *, ctx, next: None])
+def test_what_cannot_be_called_with_a_call_and_the_next_is_refused_when_it_is_given(wrong):
+    with pytest.raises(ConfigError, match=r"called with `\(ctx, next\)`"):
+        MiddlewareChain().use(wrong)
+
+
+def test_middleware_may_take_more_than_it_is_given_if_that_has_a_default():
+    def middleware(ctx, next, prefix="> ", *rest, **options):
+        return prefix + "answered"
+
+    assert guard(lambda: "ran", middleware=[middleware])() == "> answered"
+
+
 def test_a_class_instead_of_an_instance_is_refused():
     class Mine(GuardMiddleware):
         async def __call__(self, call, next):

@@ -20,6 +20,10 @@ def price(call):
     return 0.1
 
 
+def stamp(call, next):
+    return next(call)
+
+
 class Mine(GuardMiddleware):
     async def __call__(self, call, next):
         return await next(call)
@@ -44,7 +48,7 @@ def everything():
         response_profile=ResponseProfile(patterns=(re.compile("^ok"),)),
         output_limit=100,
         before_call=price,
-        middleware=[Mine(), price],
+        middleware=[Mine(), stamp],
         redact=[re.compile("secret-.*")],
         trace_dir=Path("elsewhere"),
         on_refusal="result",
@@ -90,4 +94,4 @@ def test_own_middleware_says_where_it_was_defined():
     stages = described(everything())
     assert stages["Mine"].is_own
     assert stages["Mine"].settings == {"defined_in": f"{__name__}.Mine"}
-    assert stages["price"].settings == {"defined_in": f"{__name__}.price"}
+    assert stages["stamp"].settings == {"defined_in": f"{__name__}.stamp"}

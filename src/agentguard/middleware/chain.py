@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 
 from agentguard.core.chain import Middleware
@@ -54,6 +55,14 @@ def check_middleware(middleware: object) -> None:
         kind = "the class itself; give an instance" if isinstance(middleware, type) else type(middleware).__name__
         msg = f"a middleware must be a callable `(ctx, next)`, got {kind}"
         raise ConfigError(msg)
+    try:
+        inspect.signature(middleware).bind("ctx", "next")
+    except TypeError as error:
+        msg = f"a middleware is called with `(ctx, next)`, and {name_of(middleware)!r} cannot be: {error}"
+        raise ConfigError(msg) from None
+    except ValueError:
+        # A builtin whose signature Python cannot tell: its first call will show.
+        return
 
 
 def name_of(middleware: object) -> str:
