@@ -23,10 +23,10 @@ def drawn(*nodes, fold=True, columns=200):
 
 def test_a_very_deep_tree_is_drawn_to_its_end():
     deep = node("the innermost")
-    for _ in range(5_000):
+    for _ in range(1_500):  # deeper than Python's recursion limit
         deep = node("outer", deep)
     lines = drawn(deep)
-    assert len(lines) == 5_001
+    assert len(lines) == 1_501
     assert max(map(len, lines)) < 200
 
 
