@@ -10,8 +10,8 @@ from agentguard import open_store, record_session
 from bench.guards import EVERYTHING, Counted
 from bench.meter import Row, Scale, Subject, awaiting, measure
 
-DURABILITY = "buffered"
-"""The strongest there is so far. The budgets are meant for "durable"."""
+DURABILITY = "durable"
+"""What the budgets are meant for, and the default."""
 
 _PATIENCE_SECONDS = 60.0
 _NOTHING_ON_US = 1.5
@@ -20,7 +20,7 @@ _SPAN = f"the call's span with its payloads, in a SQLite store, {DURABILITY}"
 
 def rows(scale: Scale) -> Iterator[Row]:
     counted = Counted()
-    alone = {"durability": DURABILITY}
+    alone = {"effect": "read"}
     full = {**alone, "config": EVERYTHING}
     tools = (
         _Tool("recorded", counted.coroutine(**alone), _SPAN, limit_us=_NOTHING_ON_US + 5.0),
@@ -38,8 +38,14 @@ def rows(scale: Scale) -> Iterator[Row]:
             limit_process_of_span=0.75,
         ),
         _Tool(
+            "recorded, a write tool",
+            counted.coroutine(effect="write"),
+            "a start record as well, before the body",
+            limit_us=_NOTHING_ON_US + 8.0,
+        ),
+        _Tool(
             "everything, recorded, a write tool",
-            counted.coroutine(**full, effect="write"),
+            counted.coroutine(**{**full, "effect": "write"}),
             'the same, with `effect="write"`',
             limit_of_span=0.75,
         ),
@@ -67,7 +73,7 @@ class _Tool:
 
 def _row(tool: _Tool, counted: Counted, scale: Scale) -> Row:
     """The tool's row, recorded into a store of its own, from which every call is read back."""
-    with tempfile.TemporaryDirectory() as folder, record_session(folder) as recorder:
+    with tempfile.TemporaryDirectory() as folder, record_session(folder, durability=DURABILITY) as recorder:
 
         def settle() -> None:
             if not recorder.flush(_PATIENCE_SECONDS):

@@ -47,7 +47,16 @@ from agentguard.state.baselines import Baseline
 from agentguard.tools.decorator import guard
 from agentguard.tools.guarded import GuardedTool
 from agentguard.tools.session import Session, session
-from agentguard.tracing import async_record_session, open_store, record_session
+from agentguard.tracing import (
+    agent,
+    async_record_session,
+    configure_tracing,
+    instrument,
+    open_store,
+    record_exception,
+    record_session,
+    trace,
+)
 
 __all__ = (
     "AgentGuardError",
@@ -94,11 +103,16 @@ __all__ = (
     "WorkerLostError",
     "WorkerUnavailableError",
     "WouldDeadlockError",
+    "agent",
     "async_record_session",
     "call_metadata",
+    "configure_tracing",
     "current_call",
     "guard",
+    "instrument",
     "open_store",
+    "record_exception",
     "record_session",
     "session",
+    "trace",
 )

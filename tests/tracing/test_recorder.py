@@ -237,8 +237,8 @@ def test_a_path_that_cannot_be_written_is_refused_at_once_in_async_code(tmp_path
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ConfigError, match="'postgres' is none of jsonl, memory, sqlite"):
-        record_session(tmp_path, "postgres")
+    with pytest.raises(ConfigError, match="'redis' is none of http, jsonl, memory, otlp, postgres, sqlite"):
+        record_session(tmp_path, "redis")
 
 
 def test_an_error_in_the_block_passes_and_what_was_recorded_stays(tmp_path, backend):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentguard.tracing import open_store, record_session
-from agentguard.tracing.sinks.sqlite_schema import readable, storable
+from agentguard.tracing.sinks.stored_text import readable, storable
 from tests.tracing.calls import make_call
 
 IDS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agentguard.cli import traces_export, traces_list, traces_show, traces_stats, traces_tail
+from agentguard.cli import traces_export, traces_list, traces_recover, traces_show, traces_stats, traces_tail
 
 app = typer.Typer(name="traces", no_args_is_help=True, help="Look at recorded sessions.")
 app.command("list")(traces_list.list_sessions)
@@ -12,3 +12,4 @@ app.command("show")(traces_show.show)
 app.command("stats")(traces_stats.show_stats)
 app.command("tail")(traces_tail.tail)
 app.command("export")(traces_export.export)
+app.command("recover")(traces_recover.recover)

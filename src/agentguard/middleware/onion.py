@@ -158,9 +158,6 @@ def _check_available(config: GuardConfig) -> None:
     if config.approval_settings not in (None, False):
         msg = "approval is not available in this version of agentguard; the tool would run without being approved"
         raise ConfigError(msg)
-    if config.durability != "buffered":
-        msg = f"durability={config.durability!r} is not available in this version of agentguard; it has 'buffered'"
-        raise ConfigError(msg)
 
 
 def _deadline(config: GuardConfig) -> Layer | None:
@@ -202,7 +199,9 @@ _MAKERS: Mapping[str, Callable[[GuardConfig], Layer | None]] = {
     "Validation": _validation,
     "Deadline": _deadline,
     "Retry": _made(RetryMiddleware, lambda config: config.retry_settings),
-    "Trace": lambda config: TraceMiddleware(has_retries=config.retry_settings is not None),
+    "Trace": lambda config: TraceMiddleware(
+        has_retries=config.retry_settings is not None, notes_starts=config.effect != "read"
+    ),
     "CircuitBreaker": _made(CircuitBreakerMiddleware, lambda config: config.circuit_breaker),
     "RateLimiter": _made(RateLimiterMiddleware, lambda config: config.rate_limit),
     "Budget": _made(BudgetMiddleware, lambda config: config.budget),

@@ -16,6 +16,7 @@ _ANYWHERE: Final = (
     "pass word",
     "passwd",
     "passphrase",
+    "passcode",
     "secret",
     "secrets",
     "credential",
@@ -24,7 +25,11 @@ _ANYWHERE: Final = (
     "api key",
     "access key",
     "accesskey",
+    "account key",
+    "auth key",
+    "master key",
     "private key",
+    "client key",
     "privatekey",
     "session key",
     "signing key",
@@ -38,6 +43,19 @@ _AT_THE_END: Final = ("token", "authorization", "authorisation", "cookie", "cook
 _PAGING: Final = (["page"], ["next"], ["continuation"], ["pagination"])
 """Words before "token" that make it a place in a list."""
 
+_COMPOUNDS: Final = (
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "secretkey",
+    "authtoken",
+    "accesstoken",
+    "privkey",
+)
+"""Secret at the end of a word: a `PGPASSWORD`, a `dbpassword`."""
+
 _TRAILING: Final = frozenset({"value", "header", "string", "raw", "text", "plain", "code"})
 """Words, besides numbers, that may follow them all the same."""
 
@@ -47,8 +65,12 @@ _LONGEST_NAME: Final = 200  # characters; a longer key is a text, and texts are 
 _LONGEST_CACHE: Final = 4096
 
 # What may follow a name in JSON: the rest of the key, its quote (escaped, in JSON within JSON; single, in Python's own
-# notation) and a colon. Or, in texts of many kinds, an equals sign.
-_REST: Final = r"""(?:(?:(?:[^"\\]|\\.)*"|[^"'\\]*\\*["'])\s{0,8}:|[A-Za-z0-9_-]*=)"""
+# notation) and a colon. In texts of many kinds, an equals sign, a colon without a quote, the end of a tag. Or, where a
+# name and its value are two items, the end of the first.
+_REST: Final = r"""(?:(?:(?:[^"\\]|\\.)*"|[^"'\\]*\\*["'])\s{0,8}:|[A-Za-z0-9_-]*"""
+_END: Final = r"""(?:\s{0,4}(?:[=:>]|[-=]>|is )|\\*["']\s{0,2}[],}]))"""
+# On a command line: --api-key VALUE, or "--api-key", "VALUE".
+_OPTION_REST: Final = r"""[A-Za-z0-9_-]{0,40}[ "'\\]"""
 
 
 class SecretNames:
@@ -78,6 +100,10 @@ class SecretNames:
         phrase = f" {' '.join(words)} "
         if any(secret in phrase for secret in self._anywhere):
             return True
+        if any(word.endswith(_COMPOUNDS) for word in words):
+            return True
+        if words[1:] and words[-1] == "pwd":
+            return True  # `db_pwd`; by itself it is where a program runs
         while len(words) > 1 and (words[-1] in _TRAILING or words[-1].isdecimal() or words[-1] == "v"):
             words = words[:-1]
         return bool(words) and words[-1] in _AT_THE_END and words[-2:-1] not in _PAGING
@@ -91,9 +117,11 @@ def words_of(name: str) -> list[str]:
 def _probe(own: list[str]) -> str | None:
     if not all(phrase.isascii() and phrase.replace(" ", "").isalnum() for phrase in own):
         return None  # spelled with escapes in JSON, perhaps; or no words at all
-    names = [_spellings(phrase) for phrase in (*_ANYWHERE, *_AT_THE_END, *own) if phrase != "token"]
+    names = [_spellings(phrase) for phrase in (*_ANYWHERE, *_AT_THE_END, "pwd", "privkey", *own) if phrase != "token"]
     # Apart, because max_tokens is the commonest name around models.
-    return rf"(?:{'|'.join(names)}){_REST}|{_spellings('token')}(?:[^sS]{_REST}|\\*[\"']\s{{0,8}}:|=)"
+    token = rf"{_spellings('token')}(?:[^sS]{_REST}{_END}|\\*[\"']\s{{0,8}}:|{_END}"
+    options = rf"--[A-Za-z0-9_-]{{0,40}}(?:{'|'.join((*names, _spellings('token')))}){_OPTION_REST}"
+    return rf"(?:{'|'.join(names)}){_REST}{_END}|{token}|{options}"
 
 
 def _spellings(phrase: str) -> str:

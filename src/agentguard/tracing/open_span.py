@@ -92,7 +92,7 @@ class OpenSpan(Span):
         self._call = None
         # An abandoned body may be in the middle of `note`: it goes on with containers that nobody looks at.
         self.attributes = self.attributes.copy()
-        self.events = self.events.copy()
+        self.events = self.events.copy() if self.events else []
 
     def _take_error(self, call: ToolCall, error: BaseException) -> None:
         status = status_of(error, call)

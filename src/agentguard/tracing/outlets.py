@@ -7,10 +7,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any
 
 from agentguard.tracing.location import Location, open_ends
+from agentguard.tracing.spool import Durability, MemorySpool, Spool
 from agentguard.tracing.writer import Writer
 
 EXIT_SECONDS = 2.0
@@ -20,14 +23,29 @@ EXIT_SECONDS = 2.0
 class Outlet:
     """One store that somebody in this process records into."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, durability: Durability) -> None:
         self.location = location
         """Which store."""
+        self.durability = durability
+        """What its records survive."""
         self.sink, self.reader = open_ends(location)
         self.users = 0
         """How many recorders are open on it."""
+        # Not above: importing agentguard must not load what only recording needs. And not in the writer's thread: an
+        # import under way there at a fork would never end in the child. A fork waits for the lock held here.
+        from agentguard.tracing.journal.recovery import recover_before  # noqa: PLC0415
+
         name = f"agentguard traces {location.path}"
-        self.writer = Writer(self.sink, name=name, on_start=_watch_exit, may_retire=self._may_retire)
+        if durability == "fsync":
+            getattr(self.sink, "survive_power_cuts", _nothing)()
+        self.writer = Writer(
+            self.sink,
+            name=name,
+            on_start=_watch_exit,
+            before_work=partial(recover_before, location, self.sink),
+            may_retire=self._may_retire,
+            make_spool=_spools(location, durability),
+        )
 
     def prepare(self) -> Future[None]:
         """Have the store opened now; the answer raises StorageError when it cannot be written."""
@@ -35,20 +53,34 @@ class Outlet:
 
     def settle(self) -> Future[None]:
         """Have everything written and the files closed; a later span opens them again."""
-        return self.writer.ask(self.sink.close)
+        return self.writer.settle()
 
     def _may_retire(self) -> bool:
         with _state.lock:
             if self.users:
                 return False
-            if _state.outlets.get(self.location) is self:
-                del _state.outlets[self.location]
+            if _state.outlets.get((self.location, self.durability)) is self:
+                del _state.outlets[self.location, self.durability]
             return True
+
+
+def _spools(location: Location, durability: Durability) -> Callable[[], Spool]:
+    from agentguard.tracing.journal.place import place_of  # noqa: PLC0415 - as above
+    from agentguard.tracing.journal.spool import JournalSpool, SyncedJournalSpool  # noqa: PLC0415 - as above
+
+    place = place_of(location)
+    if place is None or durability == "buffered":
+        return MemorySpool
+    return partial(SyncedJournalSpool if durability == "fsync" else JournalSpool, place)
+
+
+def _nothing() -> None:
+    """A server syncs its own disks."""
 
 
 class _State:
     def __init__(self) -> None:
-        self.outlets: dict[Location, Outlet] = {}
+        self.outlets: dict[tuple[Location, Durability], Outlet] = {}
         self.lock = threading.RLock()
         self.pid = 0  # of the process whose end is watched
 
@@ -56,12 +88,12 @@ class _State:
 _state = _State()
 
 
-def acquire(location: Location) -> Outlet:
-    """The outlet of `location`, shared by all who record there; give it back with `release`."""
+def acquire(location: Location, durability: Durability = "durable") -> Outlet:
+    """The outlet of `location`, shared by all who record there in the same way; give it back with `release`."""
     with _state.lock:
-        outlet = _state.outlets.get(location)
+        outlet = _state.outlets.get((location, durability))
         if outlet is None:
-            outlet = _state.outlets[location] = Outlet(location)
+            outlet = _state.outlets[location, durability] = Outlet(location, durability)
         outlet.users += 1
         return outlet
 

@@ -6,13 +6,14 @@ import os
 from concurrent.futures import Future
 from contextvars import Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
 
 from agentguard.core.context import CURRENT, Enclosing, Scope, enter, leave
 from agentguard.errors import ConfigError
 from agentguard.tracing.location import AnyPath, Backend, Location, locate
 from agentguard.tracing.outlets import Outlet, acquire, release
 from agentguard.tracing.recording import WAIT_SECONDS, Recording
+from agentguard.tracing.spool import Durability
 from agentguard.tracing.writer import answered
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ class Recorder(Recording):
     each other's calls. Spans that end after the block are dropped and counted. One recorder is good for one block.
     """
 
-    def __init__(self, location: Location, session_id: str | None = None) -> None:
+    def __init__(self, location: Location, session_id: str | None = None, durability: Durability = "durable") -> None:
         super().__init__()
+        if durability not in get_args(Durability):
+            raise ConfigError(f"durability: {durability!r} is none of {', '.join(get_args(Durability))}")
         if session_id is not None and not isinstance(session_id, str):
             raise ConfigError(f"session_id: {session_id!r} is no string")
         self.session_id = os.urandom(8).hex() if session_id is None else session_id
@@ -38,6 +41,7 @@ class Recorder(Recording):
         self.path = location.path
         """The store's file."""
         self._location = location
+        self._durability = durability
         self._entered: tuple[Token[Enclosing], Scope] | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +83,7 @@ class Recorder(Recording):
     def _acquire(self) -> Outlet:
         if self._outlet is not None:
             raise ConfigError("A recorder is good for one block; call record_session() again.")
-        self._outlet = acquire(self._location)
+        self._outlet = acquire(self._location, self._durability)
         return self._outlet
 
     def _give_back(self, outlet: Outlet) -> None:
@@ -103,7 +107,11 @@ class Recorder(Recording):
 
 
 def record_session(
-    storage: AnyPath = "./traces", backend: Backend = "sqlite", session_id: str | None = None
+    storage: AnyPath = "./traces",
+    backend: Backend = "sqlite",
+    session_id: str | None = None,
+    *,
+    durability: Durability = "durable",
 ) -> Recorder:
     """A recorder that keeps calls in the folder `storage`, for use in a `with` statement.
 
@@ -111,49 +119,72 @@ def record_session(
         storage: The folder. The store in it is `agentguard_traces.db`, or `agentguard_traces.jsonl`.
         backend: "sqlite", "jsonl", or "memory" for a store that ends with the process and is the recorder's own.
         session_id: The session of the calls inside; any string, and never a path. None makes a new one.
+        durability: What a finished call's record survives: "durable" the death of this process, "fsync" a power cut as
+            well (each record waits for the disk), "buffered" neither. A store in memory ends with the process anyway.
 
     Raises:
-        ConfigError: There is no such backend, or the session id is no string.
+        ConfigError: There is no such backend or durability, or the session id is no string.
     """
-    return Recorder(locate(storage, backend), session_id)
+    return Recorder(locate(storage, backend), session_id, durability)
 
 
 def async_record_session(
-    storage: AnyPath = "./traces", backend: Backend = "sqlite", session_id: str | None = None
+    storage: AnyPath = "./traces",
+    backend: Backend = "sqlite",
+    session_id: str | None = None,
+    *,
+    durability: Durability = "durable",
 ) -> Recorder:
     """The same recorder, under the name that reads well after `async with`.
 
     Inside `async with`, opening and closing leave the event loop running. Arguments are those of `record_session`.
     """
-    return record_session(storage, backend, session_id)
+    return record_session(storage, backend, session_id, durability=durability)
 
 
 class ToolRecorder(Recording):
     """Keeps the calls of tools that record always. Opens its store with the first span, and stays open."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, durability: Durability = "durable") -> None:
         super().__init__()
         self.location = location
         """Which store."""
+        self.durability = durability
+        """What its records survive."""
 
     def collect(self, span: Span, /) -> None:
         """Take a finished span, without waiting. A store that cannot be written is logged once, and tried again."""
         if self._outlet is None:
-            # Two threads may both do this: they get the same outlet, which nobody will ever give back.
-            self._is_open = True
-            self._outlet = acquire(self.location)
+            self._open()
         super().collect(span)
 
+    def note_start(self, span: Span, /) -> None:
+        """Take down that the call of `span` is about to run."""
+        if self._outlet is None:
+            self._open()
+        super().note_start(span)
 
-_tool_recorders: dict[Location, ToolRecorder] = {}
+    def _open(self) -> None:
+        # Two threads may both do this: they get the same outlet, which nobody will ever give back.
+        self._is_open = True
+        self._outlet = acquire(self.location, self.durability)
+
+
+_tool_recorders: dict[tuple[Location, Durability], ToolRecorder] = {}
 
 
 def tool_recorder(
-    trace_dir: AnyPath = "./traces", backend: Backend = "sqlite", db_path: AnyPath | None = None
+    trace_dir: AnyPath = "./traces",
+    backend: Backend = "sqlite",
+    db_path: AnyPath | None = None,
+    *,
+    durability: Durability = "durable",
 ) -> ToolRecorder:
-    """The recorder that all tools with the same store share in this process; ask once for each tool, not for each call.
+    """The recorder that all tools with the same store and durability share in this process.
 
-    Touches no file: see `ToolRecorder`. `db_path` is the store's file; None means the usual one in `trace_dir`.
+    Ask once for each tool, not for each call. Touches no file: see `ToolRecorder`.
+
+    `db_path` is the store's file; None means the usual one in `trace_dir`.
 
     Raises:
         ConfigError: There is no such backend.
@@ -161,7 +192,7 @@ def tool_recorder(
     location = locate(trace_dir, backend, db_path)
     if backend == "memory":
         location = Location(backend, os.path.realpath(os.fspath(trace_dir)))
-    return _tool_recorders.setdefault(location, ToolRecorder(location))
+    return _tool_recorders.setdefault((location, durability), ToolRecorder(location, durability))
 
 
 async def _reply(answer: Future[None], timeout: float) -> None:

@@ -35,8 +35,17 @@ class Recording:
     def collect(self, span: Span, /) -> None:
         """Take a finished span, without waiting."""
         outlet = self._outlet
-        if not self._is_open or outlet is None or not outlet.writer.put((self.recorder_id, span)):
-            self._dropped.add()
+        if outlet is not None and self._is_open and outlet.writer.put((self.recorder_id, span)):
+            return
+        self._dropped.add()
+        if outlet is not None and not self._is_open:
+            outlet.writer.forget((self.recorder_id, span))
+
+    def note_start(self, span: Span, /) -> None:
+        """Take down that the call of `span` is about to run: should its process die, it ends as `unknown`."""
+        outlet = self._outlet
+        if self._is_open and outlet is not None:
+            outlet.writer.note_start((self.recorder_id, span))
 
     @property
     def dropped(self) -> int:

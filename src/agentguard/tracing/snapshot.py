@@ -7,7 +7,7 @@ import os
 from functools import lru_cache
 from typing import Any, Protocol
 
-from pydantic_core import to_json
+from pydantic_core import SchemaSerializer, core_schema, to_json
 
 from agentguard.policies.redaction import Redactor
 from agentguard.tracing.notices import warn_once
@@ -35,8 +35,17 @@ _INT64 = 1 << 63
 WITHHELD = b'{"$unreadable":"value"}'
 """What stands for a value of which nothing can be shown."""
 
+# In three quarters of the time of `to_json`, which asks for its options each time.
+_plain_json = SchemaSerializer(core_schema.any_schema(), {"ser_json_inf_nan": "strings"}).to_json
+
 redactor_for = lru_cache(maxsize=256)(Redactor)
 """The redactor for the names and shapes that a tool adds, made once for each combination."""
+
+
+@lru_cache(maxsize=1_024)
+def clean_name(name: str, cleaner: Cleaner) -> str:
+    """The name of a span without secrets: names recur, unless they are made from data."""
+    return cleaner.redact_text(name)
 
 
 def snapshot(value: Any, cleaner: Cleaner) -> bytes:
@@ -46,7 +55,9 @@ def snapshot(value: Any, cleaner: Cleaner) -> bytes:
     limits, and for what stands in the place of what does not fit. Raises nothing but what is no `Exception`.
     """
     try:
-        payload = to_json(value, inf_nan_mode="strings") if _room_left(value, MAX_TEXT) >= 0 else None
+        payload = _plain_json(value) if _room_left(value, MAX_TEXT) >= 0 else None
+        if payload is not None and not cleaner.has_secret(payload):
+            return payload
     except Exception:  # noqa: BLE001 - plain as it looked, it has no JSON (a lone surrogate), or it is changing under us
         payload = None
     try:

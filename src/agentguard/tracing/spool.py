@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agentguard.tracing.span import Span
 
@@ -14,6 +14,9 @@ MAX_WAITING = 50_000
 """Spans: some seconds of a very busy process, and some 100 MB of ordinary ones."""
 MAX_BYTES = 128_000_000
 """What waiting spans may hold in memory."""
+
+Durability = Literal["buffered", "durable", "fsync"]
+"""What a record survives: nothing, the death of its process, a power cut."""
 
 Record = tuple[str, Span]
 """A recorder's id and one span for it. A span that two recorders keep is two records."""
@@ -26,9 +29,19 @@ class Spool(Protocol):
     """Records accepted so far."""
     dropped: int
     """Records refused so far, for want of room."""
+    many: int
+    """So many waiting records are written, quiet or not."""
+    patience_seconds: float
+    """Nothing waits longer, quiet or not."""
 
     def put(self, record: Record, /) -> bool:
         """Take one record without waiting; False, and counted, when there is no room."""
+
+    def note_start(self, record: Record, /) -> None:
+        """A call is about to run. Only what outlives the process has a use for that."""
+
+    def forget(self, record: Record, /) -> None:
+        """Nobody wants the end of a call that was started."""
 
     def next_batch(self, limit: int, /) -> Sequence[Record]:
         """The oldest records that are not confirmed, at most `limit`; they stay."""
@@ -42,9 +55,15 @@ class Spool(Protocol):
     def unconfirmed(self) -> Sequence[Record]:
         """What is accepted and not confirmed, oldest first."""
 
+    def rest(self) -> None:
+        """Let go of files: nothing waits for now."""
+
 
 class MemorySpool:
     """A spool in memory: what waits here dies with the process. Bounded in records and in bytes."""
+
+    many = 2_000
+    patience_seconds = 0.5
 
     def __init__(self, *, max_waiting: int = MAX_WAITING, max_bytes: int = MAX_BYTES) -> None:
         self.put_count = 0
@@ -69,6 +88,12 @@ class MemorySpool:
             self.put_count += 1
             return True
 
+    def note_start(self, record: Record, /) -> None:
+        """Nothing to do: it would die together with the call."""
+
+    def forget(self, record: Record, /) -> None:
+        """Nothing was noted."""
+
     def next_batch(self, limit: int, /) -> Sequence[Record]:
         """The oldest records, at most `limit`; they stay."""
         with self._lock:
@@ -89,3 +114,6 @@ class MemorySpool:
         """What waits, oldest first."""
         with self._lock:
             return list(self._records)
+
+    def rest(self) -> None:
+        """There are no files."""

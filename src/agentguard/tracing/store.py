@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from agentguard.errors import StorageError
 from agentguard.tracing.entry import TraceEntry, entries_of
-from agentguard.tracing.location import FILE_NAMES, AnyPath, Backend, Location, reader_for
+from agentguard.tracing.location import FILE_NAMES, AnyPath, Backend, Location, is_postgres, locate, reader_for
 from agentguard.tracing.notices import warn_once
 from agentguard.tracing.outlets import flush_within
 from agentguard.tracing.query import Query
@@ -27,13 +27,22 @@ T = TypeVar("T", Span, Outcome)
 
 
 def open_store(path: AnyPath) -> Store:
-    """The traces in the folder `path`, or in that `.db` or `.jsonl` file. Creates and changes nothing.
+    """The traces in the folder `path`, in that `.db` or `.jsonl` file, or at that `postgresql://` address.
+
+    Creates and changes nothing, with one exception: what a process that died has recorded, and could not bring into the
+    store itself, is brought into it.
 
     Raises:
         StorageError: There is nothing at `path`, or no traces in it.
+        ConfigError: It is an address, and nothing can be read there, or the extra for it is not installed.
     """
     found = os.fspath(path)
+    if is_postgres(found):
+        location = locate(found, "postgres")
+        flush_within(location.path, WAIT_SECONDS)
+        return Store([reader_for(location)], location.path)
     flush_within(os.path.realpath(found), WAIT_SECONDS)
+    _recover(found)
     there = locations_in(found)
     if there:
         return Store([reader_for(location) for location in there], found)
@@ -42,8 +51,18 @@ def open_store(path: AnyPath) -> Store:
     raise StorageError(f"The folder {found!r} holds no traces: none of {', '.join(FILE_NAMES.values())}.")
 
 
+def _recover(path: str) -> None:
+    # Here and not above: importing agentguard must not load what only an open store needs.
+    from agentguard.tracing.journal.recovery import locations_at, recover_before  # noqa: PLC0415
+
+    for location in locations_at(path):
+        recover_before(location)
+
+
 def locations_in(path: str) -> list[Location]:
-    """The stores at `path`, a folder or a file; none when there is nothing yet."""
+    """The stores at `path`, a folder, a file or an address; none when there is nothing yet."""
+    if is_postgres(path):
+        return [locate(path, "postgres")]
     if os.path.isfile(path):
         backend: Backend = "jsonl" if path.endswith(".jsonl") else "sqlite"
         return [Location(backend, os.path.realpath(path))]

@@ -11,15 +11,11 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from agentguard.tracing.notices import warn_once
-from agentguard.tracing.sinks.port import Sink
+from agentguard.tracing.sinks.port import Sink, TryLater
 from agentguard.tracing.spool import MemorySpool, Record, Spool
 
 QUIET_SECONDS = 0.05
 """Without a new span for this long, what waits is written: a busy writer would slow the calls down."""
-PATIENCE_SECONDS = 0.5
-"""Quiet or not, nothing waits longer."""
-MANY = 2_000
-"""Quiet or not, so many waiting spans are written."""
 _BATCH = 500
 _BREATH_SECONDS = 0.001  # between full batches, or a process with a lot to write would keep all others from the store
 _DOUBLINGS = 7  # of the pause after a failure, which so ends at 6.4 s
@@ -46,12 +42,14 @@ class Writer:
         *,
         name: str,
         on_start: Callable[[], None] = lambda: None,
+        before_work: Callable[[], None] = lambda: None,
         may_retire: Callable[[], bool] = lambda: False,
         make_spool: Callable[[], Spool] = MemorySpool,
     ) -> None:
         self._sink = sink
         self._name = name
         self._on_start = on_start
+        self._before_work = before_work  # first thing the thread does, and not again while it lives
         self._may_retire = may_retire
         self._make_spool = make_spool
         self._begin()
@@ -59,7 +57,6 @@ class Writer:
     def _begin(self) -> None:
         self._spool = self._make_spool()
         self._requests: list[_Request] = []
-        self._written = 0
         self._failures = 0
         self._retry_at = 0.0
         self._seen = 0  # how many records there were at the last look
@@ -81,6 +78,14 @@ class Writer:
             self._ring(None)
         return accepted
 
+    def note_start(self, record: Record) -> None:
+        """Take down that a call is about to run, if that is of any use."""
+        self._spool.note_start(record)
+
+    def forget(self, record: Record) -> None:
+        """Take down that nobody wants the end of a call that was started."""
+        self._spool.forget(record)
+
     @property
     def dropped(self) -> int:
         """Records refused so far, for want of room."""
@@ -100,6 +105,10 @@ class Writer:
     def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds until everything put so far is written; False when it is not."""
         return not self._spool.waiting() or answered(self.ask(_nothing), timeout)
+
+    def settle(self) -> Future[None]:
+        """Have everything written and the files closed; a later record opens them again."""
+        return self.ask(self._rest)
 
     def unwritten(self) -> list[Record]:
         """What is put and not yet written, oldest first."""
@@ -135,6 +144,7 @@ class Writer:
     # What the thread does.
 
     def _live(self) -> None:
+        _run(_Request(0, self._before_work, Future()))
         while not self._leaves():
             self._listen()
             if self._is_time():
@@ -156,31 +166,34 @@ class Writer:
             self._requests.append(request)
 
     def _is_time(self) -> bool:
-        waiting = self._spool.waiting()
+        spool = self._spool
+        waiting = spool.waiting()
         if not waiting or self._requests:
             return bool(waiting)
         now = time.monotonic()
         if self._failures:
             return now >= self._retry_at
-        is_quiet = self._seen == self._spool.put_count
-        self._seen = self._spool.put_count
+        is_quiet = self._seen == spool.put_count
+        self._seen = spool.put_count
         if self._waits_since is None:
             self._waits_since = now
-        return is_quiet or waiting >= MANY or now - self._waits_since >= PATIENCE_SECONDS
+        return is_quiet or waiting >= spool.many or now - self._waits_since >= spool.patience_seconds
 
     def _write(self) -> None:
         try:
             while batch := self._spool.next_batch(_BATCH):
                 self._sink.write(batch)
                 self._spool.confirm(batch)
-                self._written += len(batch)
                 if len(batch) == _BATCH:
                     time.sleep(_BREATH_SECONDS)
-        except Exception:  # noqa: BLE001 - whatever a store does, the calls go on and what waits is kept
+        except Exception as error:  # noqa: BLE001 - whatever a store does, the calls go on and what waits is kept
             self._failures += 1
-            self._retry_at = time.monotonic() + QUIET_SECONDS * 2 ** min(self._failures, _DOUBLINGS)
-            message = "agentguard: traces cannot be written by %s; they are kept in memory and tried again"
-            warn_once(self._name, message, self._name)
+            later = error if isinstance(error, TryLater) else TryLater("")
+            pause = max(later.seconds, QUIET_SECONDS * 2 ** min(self._failures, _DOUBLINGS))
+            self._retry_at = time.monotonic() + pause
+            message = "agentguard: traces cannot be written by %s; they are kept and tried again"
+            if not later.is_said:
+                warn_once(self._name, message, self._name)
         else:
             self._failures = 0
             self._waits_since = None
@@ -188,18 +201,25 @@ class Writer:
             warn_once((self._name, "full"), "agentguard: %s has no room for more traces and drops them", self._name)
 
     def _answer(self) -> None:
+        # In this order: a record that is put in between makes it less, never more.
+        put_count = self._spool.put_count
+        done = put_count - self._spool.waiting()
         waiting, self._requests = self._requests, []
         for request in waiting:
-            if self._written < request.target:
+            if done < request.target:
                 if not request.answer.cancelled():
                     self._requests.append(request)
             elif request.answer.set_running_or_notify_cancel():
                 _run(request)
 
+    def _rest(self) -> None:
+        self._sink.close()
+        self._spool.rest()
+
     def _leaves(self) -> bool:
         if self._spool.waiting() or self._requests or not self._may_retire():
             return False
-        _run(_Request(0, self._sink.close, Future()))
+        _run(_Request(0, self._rest, Future()))
         with self._starting:
             # In this order: whoever puts a record from here on starts a new thread, and what was put before is seen.
             self._is_resting = True

@@ -52,7 +52,7 @@ DOCUMENTED = {
     "trace_dir": "./traces",
     "trace_backend": "sqlite",
     "trace_db_path": None,
-    "durability": "buffered",
+    "durability": "durable",
     "redact": (),
     "capture_input": True,
     "capture_output": True,

@@ -114,9 +114,9 @@ class GuardConfig:
     trace_db_path: str | os.PathLike[str] | None = None
     """File of the traces, when it should not be the usual one in `trace_dir`. None: the usual one."""
 
-    durability: Literal["buffered", "durable", "fsync"] = "buffered"
-    """What a record survives: "buffered" nothing (bounded, counted loss), "durable" the death of the process, "fsync"
-    a power cut."""
+    durability: Literal["buffered", "durable", "fsync"] = "durable"
+    """What the records that `record` writes survive: "buffered" nothing (bounded, counted loss), "durable" the death of
+    the process, "fsync" a power cut."""
 
     redact: Sequence[str | re.Pattern[str]] = ()
     """Names of arguments and fields (strings) and shapes of values (compiled patterns) that no trace may show, besides

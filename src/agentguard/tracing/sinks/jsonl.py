@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentguard.errors import StorageError
+from agentguard.tracing.folder_sync import sync_folder_of
 from agentguard.tracing.span_json import span_json
 from agentguard.tracing.spool import Record
 
@@ -18,6 +19,7 @@ class JsonlSink:
         self.path = path
         """The file."""
         self._file: int | None = None
+        self._is_synced = False
 
     def open(self) -> None:
         """Create the file, if need be.
@@ -32,6 +34,10 @@ class JsonlSink:
                 f"Cannot record into {self.path!r}: {error}. Choose a folder that this process may write."
             ) from error
 
+    def survive_power_cuts(self) -> None:
+        """From now on, have the disk confirm every batch."""
+        self._is_synced = True
+
     def write(self, records: Sequence[Record], /) -> None:
         """Append all of `records`, also those that a failed attempt has left: the reader takes each span once."""
         file = self._opened()
@@ -41,6 +47,8 @@ class JsonlSink:
         written = os.write(file, lines)
         if written < len(lines):
             raise OSError(f"only {written} of {len(lines)} bytes could be appended to {self.path!r}")
+        if self._is_synced:
+            os.fsync(file)
 
     def close(self) -> None:
         """Close the file."""
@@ -59,6 +67,8 @@ class JsonlSink:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             # Private: traces hold what users say.
             self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            if self._is_synced:
+                sync_folder_of(self.path)
         return self._file
 
 

@@ -6,9 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from agentguard.errors import StorageError
 from agentguard.tracing.query import Query
 from agentguard.tracing.span import Span, SpanStatus
 from agentguard.tracing.spool import Record
+
+
+class TryLater(StorageError):  # noqa: N818 - an answer to the writer, and no error of anybody
+    """What `write` raises when the store takes nothing for now: the records stay where they wait, and come again."""
+
+    def __init__(self, reason: str, *, seconds: float = 0.0, is_said: bool = False) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        """Not before so many seconds have passed, because the store said so; 0 leaves it to the writer."""
+        self.is_said = is_said
+        """Whether the user has been told already, so that the writer need not."""
 
 
 class Sink(Protocol):

@@ -13,7 +13,8 @@ from typing import Any
 from agentguard.errors import StorageError
 from agentguard.tracing.row import HEAD, head_of, payloads_of
 from agentguard.tracing.sinks.fork_gate import close_before_fork, no_fork
-from agentguard.tracing.sinks.sqlite_schema import COLUMNS, prepare, storable
+from agentguard.tracing.sinks.sqlite_schema import COLUMNS, prepare
+from agentguard.tracing.sinks.stored_text import storable
 from agentguard.tracing.span import Span
 from agentguard.tracing.spool import Record
 
@@ -41,6 +42,7 @@ class SqliteSink:
         self.path = path
         """The store file."""
         self._connect = connect
+        self._synchronous = "NORMAL"
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         close_before_fork(self)
@@ -64,6 +66,10 @@ class SqliteSink:
         return StorageError(
             f"Cannot record into {self.path!r}: {error}. Choose a folder that this process may write, with room for it."
         )
+
+    def survive_power_cuts(self) -> None:
+        """From the next opening on, have the disk confirm every transaction."""
+        self._synchronous = "FULL"
 
     def write(self, records: Sequence[Record], /) -> None:
         """Store all of `records` in one transaction, or raise and store none."""
@@ -113,7 +119,7 @@ class SqliteSink:
         connection = self._connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             prepare(connection, self.path)
         except BaseException:
             connection.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from agentguard.tracing.query import Query, has_detail, search_for
-from agentguard.tracing.sinks.sqlite_schema import readable, storable
+from agentguard.tracing.sinks.stored_text import readable, storable
 
 
 class Question(NamedTuple):

@@ -24,8 +24,9 @@ from agentguard.tracing.sinks.sqlite_questions import (
     page,
     sessions,
 )
-from agentguard.tracing.sinks.sqlite_schema import COLUMNS, readable, storable, version_of
+from agentguard.tracing.sinks.sqlite_schema import COLUMNS, version_of
 from agentguard.tracing.sinks.store_reader import AT_ONCE, Position
+from agentguard.tracing.sinks.stored_text import readable, storable
 from agentguard.tracing.sinks.summary import detailed
 from agentguard.tracing.span import Span
 

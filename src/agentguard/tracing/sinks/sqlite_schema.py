@@ -1,9 +1,7 @@
-"""The tables of a SQLite trace store, their version, and how texts of any kind get in and out of them."""
+"""The tables of a SQLite trace store, and their version."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Callable
 
@@ -80,44 +78,3 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
             f" knows {VERSION}). Upgrade agentguard, or record into another folder."
         )
     return version
-
-
-_LONGEST = 100_000
-_ESCAPE = '"'
-
-
-def storable(text: str | None) -> str | None:
-    """`text` as SQLite can keep it: distinct texts stay distinct, ordinary ones stay as they are.
-
-    What has no UTF-8 (lone surrogates) or a NUL, at which many tools stop reading, becomes JSON with escapes, and so
-    does what looks like JSON text already.
-    """
-    if text is None:
-        return None
-    if len(text) > _LONGEST:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        text = f"{text[:_LONGEST]}... ({len(text)} characters, sha256 {digest})"
-    if text.startswith(_ESCAPE) or "\0" in text or not _has_utf8(text):
-        return json.dumps(text)
-    return text
-
-
-def _has_utf8(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def readable(text: str | None) -> str | None:
-    """The text that `storable` was given."""
-    if text is None or not text.startswith(_ESCAPE):
-        return text
-    try:
-        original: str = json.loads(text)
-    except ValueError:
-        return text  # damaged, or not written by us: better strange than missing
-    return original
