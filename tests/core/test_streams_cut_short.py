@@ -3,6 +3,7 @@ fails. Afterwards its slot is free and it is recorded exactly once, with what re
 
 import asyncio
 import gc
+import sys
 from contextlib import aclosing
 
 import pytest
@@ -192,6 +193,26 @@ def test_a_dropped_async_generator_gives_its_slot_back(way, options, taken):
                 await asyncio.sleep(0)
         assert letters.was_cleaned_up == 1
         assert status_of(opened) is CallStatus.STOPPED_EARLY
+
+    asyncio.run(main())
+
+
+def test_an_async_generator_in_a_reference_cycle_awaits_its_clean_up_when_it_is_collected(way, monkeypatch):
+    complaints = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, what: complaints.append(what))
+        letters = Letters()
+        knot = [await opened_stream(letters, way)]
+        knot.append(knot)
+        await anext(knot[0])
+        del knot
+        gc.collect()
+        async with asyncio.timeout(5):
+            while not letters.was_cleaned_up or running(letters):
+                await asyncio.sleep(0)
+        assert (letters.was_cleaned_up, complaints) == (1, [])
 
     asyncio.run(main())
 

@@ -151,3 +151,16 @@ def test_hooks_may_be_sync_and_async_together(call: Way):
 
 def test_what_hooks_return_is_ignored(call: Way):
     assert call(guard(Script("ok"), before_call=lambda ctx: "a value", after_call=lambda ctx, result: 5)) == "ok"
+
+
+def test_an_object_with_an_async_call_is_an_async_hook(call: Way, clock: FakeRuntime):
+    class Hook:
+        seen = 0
+
+        async def __call__(self, *_):
+            await asyncio.sleep(0)
+            self.seen += 1
+
+    before, after = Hook(), Hook()
+    assert call(guard(Script("done"), before_call=before, after_call=after)) == "done"
+    assert (before.seen, after.seen) == (1, 1)

@@ -265,3 +265,21 @@ def test_errors_that_cannot_be_read_equal_nothing(clock: FakeRuntime):
     for _ in range(10):
         with pytest.raises(UnreadableError):
             tool()
+
+
+def test_a_name_that_two_arguments_share_hides_neither_of_them(clock: FakeRuntime):
+    def by_position_only(a, /, **rest): ...
+
+    def with_rest(a, *rest, **named): ...
+
+    first, second = guard(by_position_only, loop_guard=SHORT), guard(with_rest, loop_guard=SHORT)
+    for n in range(SHORT.halt_after):
+        first(n, a=9)
+        second(1, n, rest=9)
+
+
+def test_an_iterator_reaches_the_tool_and_its_caller_unread(clock: FakeRuntime):
+    def doubled(numbers):
+        return map(str, [2 * n for n in numbers])
+
+    assert list(guard(doubled, loop_guard=SHORT)(iter([1, 2]))) == ["2", "4"]

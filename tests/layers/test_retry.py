@@ -305,3 +305,15 @@ def test_a_body_that_refuses_its_own_call_is_not_retried(clock: FakeRuntime):
     with pytest.raises(CallRejected):
         guard(body, retry=STEADY)()
     assert clock.sleeps == []
+
+
+class AsyncJudge:
+    async def __call__(self, result):
+        return result == "not yet"
+
+
+@pytest.mark.parametrize("judge", [AsyncJudge(), AsyncJudge().__call__], ids=["object", "method"])
+def test_an_object_that_is_called_like_a_coroutine_function_may_judge_results_of_a_plain_call(judge):
+    answers = iter(["not yet", "done"])
+    tool = guard(lambda: next(answers), retry=RetryConfig(max_retries=1, initial_delay=0.0, retry_on_result=judge))
+    assert tool() == "done"

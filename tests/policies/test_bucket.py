@@ -219,6 +219,21 @@ def test_a_turn_from_before_a_reset_gives_back_nobody_elses():
     assert [rate.take(0.0), rate.take(0.0)] == [1.0, 60.0]
 
 
+def test_the_turn_before_the_last_is_found():
+    rate = limit(calls_per_second=1)
+    starts = [rate.take(0.0) for _ in range(3)]
+    rate.give_back(starts[1])
+    rate.give_back(starts[2])
+    assert rate.take(0.0) == 1.0
+
+
+def test_a_call_in_the_middle_of_the_longer_window_makes_room_in_it():
+    rate = limit(calls_per_second=100, calls_per_hour=3)
+    starts = [rate.take(float(second)) for second in range(3)]
+    rate.give_back(starts[1])
+    assert rate.wait(3.0) == 0.0
+
+
 # Pausing
 
 

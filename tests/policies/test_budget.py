@@ -488,3 +488,14 @@ def test_what_only_warns_reserves_its_money_too():
 
 def test_a_budget_of_nothing_is_reported_as_one():
     assert ledger(max_cost_per_session=0.0).excess("s", 1.0) == ("session", 0.0, 0.0)
+
+
+def test_calls_are_limited_also_where_every_call_has_a_price():
+    book = ledger(max_calls_per_session=2, cost_per_call=0.1)
+    assert [book.reserve("s", None) is None for _ in range(3)] == [False, False, True]
+
+
+def test_a_later_call_of_a_session_may_not_be_too_expensive_either():
+    book = ledger(max_cost_per_call=1.0)
+    book.reserve("s", 0.5)
+    assert book.reserve("s", 2.0) is None

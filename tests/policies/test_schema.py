@@ -22,6 +22,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -1318,3 +1319,16 @@ def test_a_result_is_not_changed_and_an_iterator_is_not_read():
 @pytest.mark.parametrize(("annotation", "anything"), [(Any, True), (inspect.Signature.empty, True), (int, False)])
 def test_a_return_type_without_a_demand_says_so(annotation, anything):
     assert ReturnSchema.of(annotation).accepts_anything is anything
+
+
+def test_a_validator_is_told_the_same_however_its_argument_was_given():
+    def where(value, asked):
+        return value, asked.field_name, asked.data
+
+    def f(a: Annotated[Any, BeforeValidator(where)], b: int = 2): ...
+
+    schema = schema_of(f)
+    (by_position,), _ = schema.cast((1,), {})
+    (by_both_ways,), _ = schema.cast((1,), {"b": 2})
+    _, by_name = schema.cast((), {"b": 2, "a": 1})
+    assert by_position == by_both_ways == by_name["a"] == (1, "a", None)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from agentguard.core.call import ToolCall
 from agentguard.core.result import ToolResult
-
-if TYPE_CHECKING:
-    from agentguard.core.target import Target
+from agentguard.core.target import Target, is_async
 
 Handler = Callable[[ToolCall], Awaitable[ToolResult]]
 """Runs a call and everything further in."""
@@ -74,7 +71,7 @@ def needs_loop(middleware: Middleware) -> bool:
     """Whether `middleware` can only run on an event loop."""
     if isinstance(middleware, Layer):
         return middleware.needs_loop
-    return inspect.iscoroutinefunction(middleware) or inspect.iscoroutinefunction(type(middleware).__call__)
+    return is_async(middleware)
 
 
 def innermost(call: ToolCall) -> Awaitable[ToolResult]:

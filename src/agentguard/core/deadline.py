@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentguard.core.call import ToolCall
 from agentguard.core.result import StoppedEarly, ToolResult
-from agentguard.core.streams import ChainSteps, StreamEnded
+from agentguard.core.streams import StreamEnded
+from agentguard.core.suspended_chain import ChainSteps
 from agentguard.errors import CallTimedOutError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ async def limit_stream(following: Next, call: ToolCall, seconds: float) -> ToolR
     The consumer's own time between two items does not count as a step's.
     """
 
-    def within(step: Awaitable[Any], close: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
-        allowed = seconds if call.deadline is None else min(seconds, call.deadline - call.runtime.now())
+    def within(step: Awaitable[Any], close: Callable[[], Awaitable[Any]] | None = None) -> Awaitable[Any]:
+        allowed = seconds if call.deadline is None else min(seconds, max(0.0, call.deadline - call.runtime.now()))
         return _timed(step, call, allowed, late=close)
 
     steps = ChainSteps(following(call))
@@ -151,11 +152,20 @@ async def _timed(
     finally:
         # An error that was thrown in would be held by this frame, which its traceback holds.
         del body
-    if not limit.expired():
+    # A step that was begun after the deadline, and never suspended, is late as well.
+    if not limit.expired() and (late is None or seconds):
         return value
-    if late is not None:
-        await late()
-    raise _timed_out(call, seconds, may_still_run=False)
+    cause = None if late is None else await _error_of(late())
+    raise _timed_out(call, seconds, may_still_run=False) from cause
+
+
+async def _error_of(closing: Awaitable[Any]) -> Exception | None:
+    """What the clean-up after a time-out raises, which must not hide the time-out."""
+    try:
+        await closing
+    except Exception as error:  # noqa: BLE001 - becomes the cause
+        return error
+    return None
 
 
 async def _close(steps: ChainSteps) -> None:

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from agentguard.core.result import StoppedEarly
-from agentguard.core.streams import Item, Stream, StreamEnded
+from agentguard.core.streams import Item, StreamEnded
+from agentguard.core.suspended_chain import Stream
 
 Begin = Callable[[], Any]
 """Starts the chain's coroutine; called when the consumer asks for the first item, as with any generator."""

@@ -14,7 +14,8 @@ from agentguard.core.chain import Handler
 from agentguard.core.drivers import SUSPENDED, adrive, as_seen_inside, drive
 from agentguard.core.portal import PORTAL
 from agentguard.core.result import StoppedEarly, ToolResult
-from agentguard.core.streams import Stream, StreamEnded
+from agentguard.core.streams import StreamEnded
+from agentguard.core.suspended_chain import Stream
 
 
 def step(handler: Handler, call: ToolCall) -> Any:

@@ -123,7 +123,7 @@ class _HandingOver:
     async def _finish(self, call: ToolCall, job: Job) -> Any:
         seconds = self._seconds
         if call.deadline is not None:
-            seconds = min(seconds, call.deadline - call.runtime.now())
+            seconds = min(seconds, max(0.0, call.deadline - call.runtime.now()))
         bodies_before = call.bodies
         if not POOL.run_blocking(job, seconds):
             note_start(call, job, bodies_before)

@@ -130,7 +130,8 @@ class Target:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by parameter name, in the signature's order for positional ones. Never raises: what does not
-        fit is kept under the name it came with, or under `*args`.
+        fit is kept under the name it came with, or under `*args`; and under `**name` where one was given by position
+        and another of that name besides, as `def f(a, /, **rest)` allows.
         """
         positional = self._positional
         # Without `strict=`, which takes a built-in call off CPython's fast path: 0.2 us of every recorded call.
@@ -138,7 +139,10 @@ class Target:
         if len(args) > len(positional):
             bound[self._rest] = args[len(positional) :]
         if kwargs:
+            given = len(bound) + len(kwargs)
             bound.update(kwargs)
+            if len(bound) < given:
+                return _with_namesakes(self.bind(args, {}), kwargs)
         return bound
 
     def in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -168,6 +172,16 @@ class Target:
         )
         self._positional = tuple(p.name for p in parameters if p.kind in _BY_POSITION)
         self._rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "*args")
+
+
+def _with_namesakes(bound: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {**bound, **{f"**{name}" if name in bound else name: value for name, value in kwargs.items()}}
+
+
+def is_async(fn: object) -> bool:
+    """Whether calling `fn` gives a coroutine: it is an `async def`, a partial of one, or an object called like one."""
+    called = getattr(type(fn), "__call__", None)  # noqa: B004 - the method itself is wanted
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(called)
 
 
 def _innermost(fn: Any) -> Any:

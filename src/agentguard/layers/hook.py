@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.result import ToolResult
+from agentguard.core.target import is_async
 
 _logger = logging.getLogger("agentguard")
 
@@ -32,7 +32,7 @@ class HookMiddleware(Layer):
         self._before = before_call
         self._after = after_call
         self._has_failed = False
-        self.needs_loop = iscoroutinefunction(before_call) or iscoroutinefunction(after_call)
+        self.needs_loop = is_async(before_call) or is_async(after_call)
         names = {"before_call": before_call, "after_call": after_call}
         self.settings = ", ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in names.items() if v is not None)
 
@@ -71,7 +71,7 @@ class HookMiddleware(Layer):
                 raise
             except BaseException as error:
                 # A cancelled call must not start waiting again.
-                if not iscoroutinefunction(after):
+                if not is_async(after):
                     await self._tell(after, call, ToolResult.of_error(call, error))
                 raise
             # `_tell`, written out: a coroutine for nothing is half of what two hooks cost.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from inspect import iscoroutinefunction
 from typing import ClassVar
 
 from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.config import RetryConfig
 from agentguard.core.result import ToolResult, is_refusal_of
+from agentguard.core.target import is_async
 from agentguard.errors import CallTimedOutError, HallucinationError, InvalidOutputError
 from agentguard.policies.backoff import Backoff, is_throttle, retry_after_of
 from agentguard.policies.quota import CAPACITY, RetryQuota
@@ -37,7 +37,7 @@ class RetryMiddleware(Layer):
 
     def __init__(self, config: RetryConfig) -> None:
         self.settings = config
-        self.needs_loop = iscoroutinefunction(config.retry_on_result)
+        self.needs_loop = is_async(config.retry_on_result)
         self._max_retries = config.max_retries
         self._kinds = config.retryable_exceptions
         self._retry_on_result = config.retry_on_result

@@ -20,7 +20,7 @@ from agentguard.core.call import ToolCall
 from agentguard.core.chain import Handler, Layer
 from agentguard.core.result import ToolResult
 from agentguard.core.streams import check_items
-from agentguard.core.target import Kind, Target
+from agentguard.core.target import Kind, Target, is_async
 from agentguard.errors import ConfigError, InvalidInputError, InvalidOutputError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ValidationMiddleware(Layer):
         self._validates_input = validate_input
         self._validates_output = validate_output
         self._custom = tuple(custom_validators)
-        self.needs_loop = any(inspect.iscoroutinefunction(validator) for validator in self._custom)
+        self.needs_loop = any(map(is_async, self._custom))
         parts = {"input": validate_input, "output": validate_output, f"{len(self._custom)} custom": bool(self._custom)}
         self.settings = ", ".join(part for part, is_on in parts.items() if is_on)
 

@@ -17,9 +17,9 @@ _DEEPEST = 100
 def spelling(value: Any) -> object:
     """Something hashable that is equal for equal JSON-like values, whatever the order of their keys.
 
-    `1`, `1.0`, `True` and `"1"` differ. A value that cannot be spelled (a cycle, a lone surrogate, an object that JSON
-    does not know) equals nothing but itself: to take two unlike calls for one would stop an agent that makes progress.
-    Never raises.
+    `1`, `1.0`, `True` and `"1"` differ. A value that cannot be spelled (a cycle, a lone surrogate, an iterator, an
+    object that JSON does not know) equals nothing but itself: to take two unlike calls for one would stop an agent that
+    makes progress. Never raises, and reads no iterator.
     """
     kind = type(value)
     if kind is str and len(value) <= _SHORT:
@@ -63,4 +63,12 @@ def _sorted(value: Any, levels: int) -> Any:
         return value if len(value) < 2 else dict(sorted(value.items()))  # noqa: PLR2004 - fewer have no order
     if kind is list or kind is tuple:
         return [_sorted(each, levels - 1) for each in value]
+    if _can_be_used_up(value):
+        raise TypeError
     return value
+
+
+def _can_be_used_up(value: Any) -> bool:
+    """Whether to encode it would take items from the tool or its caller: an iterator, alone, in a set or in a field."""
+    inside = value if isinstance(value, set | frozenset) else getattr(value, "__dict__", {}).values()
+    return any(hasattr(type(each), "__next__") for each in (value, *inside))

@@ -15,7 +15,8 @@ A union keeps a value that one of its members takes as it is (`int | str` keeps 
 the member that pydantic's smart mode prefers. Validators, constraints and aliases of the author's models and of
 `Annotated` hints hold, and see the value after its cast. What such a validator raises, other than `ValueError` and
 `AssertionError`, passes through unchanged. A model with an `__init__` of its own is checked first and then built by it:
-its validators run twice, and JSON text inside of it is not opened.
+its validators run twice, and JSON text inside of it is not opened. In a call that is refused, an author's validators
+may run twice as well.
 """
 
 from __future__ import annotations

@@ -25,6 +25,9 @@ _MAX_OMITTED = 6
 """Each number of arguments needs a validator of its own, which takes some 50 us to build. Ours: nobody gives more than
 a handful of optional arguments by position."""
 
+_NO_SCHEMAS = {"metadata", "default", "expected"}
+"""Parts of a schema that hold the author's own values, and may look like anything."""
+
 
 def by_position(parameters: Sequence[Parameter], schemas: Sequence[Schema]) -> dict[int, Validate]:
     """A validator of a tuple of arguments, for each number of them that makes a complete call."""
@@ -55,10 +58,22 @@ def by_name(parameters: Sequence[Parameter], schemas: Sequence[Schema]) -> Valid
 
 
 def _are_usual(parameters: Sequence[Parameter]) -> bool:
-    """Whether every omitted argument stays omitted, there is no `*args` or `**kwargs`, and no type is recursive."""
+    """Whether every omitted argument stays omitted, there is no `*args` or `**kwargs`, no type is recursive, and no
+    validator asks where it is.
+    """
     return all(
         (parameter.required or parameter.omittable)
         and not parameter.definitions
         and parameter.kind in _BY_POSITION | _BY_NAME
+        and not _asks_where_it_is(parameter.schema)
         for parameter in parameters
     )
+
+
+def _asks_where_it_is(schema: object) -> bool:
+    """Whether a validator takes a `ValidationInfo`: in a tuple it has no `field_name`, in a dict it has `data`."""
+    if isinstance(schema, dict):
+        return schema.get("type") == "with-info" or any(
+            _asks_where_it_is(part) for key, part in schema.items() if key not in _NO_SCHEMAS
+        )
+    return isinstance(schema, list | tuple) and any(map(_asks_where_it_is, schema))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from inspect import iscoroutinefunction
 from typing import Any
 
 from agentguard.core.call import ToolCall
 from agentguard.core.config import BudgetConfig
 from agentguard.core.result import ToolResult
+from agentguard.core.target import is_async
 from agentguard.errors import BudgetExceededError, ConfigError
 from agentguard.policies.budget import BadCost, Ledger, Reservation
 from agentguard.state.gate import Afterwards, Gate, Outcome, Overruled
@@ -27,7 +27,7 @@ class BudgetGate(Gate):
     settings: BudgetConfig
 
     def __init__(self, config: BudgetConfig) -> None:
-        if iscoroutinefunction(config.cost):
+        if is_async(config.cost):
             msg = "BudgetConfig.cost must be a plain function: it is asked while the call waits to start"
             raise ConfigError(msg)
         self.settings = config
