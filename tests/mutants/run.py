@@ -93,7 +93,7 @@ def _settings(suite: Suite) -> str:
             "no:xdist",
             "--no-header",
             "-k",
-            "not less_than_a_second",
+            "not less_than_a_second and not cost_is_bounded and not take_no_time",
         ],
     }
     lines = ["[mutmut]", "use_git_change_detection = false", "timeout_multiplier = 20.0", "timeout_constant = 10.0"]

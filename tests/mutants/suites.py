@@ -30,20 +30,33 @@ _LIMITS = ("backoff", "breaker", "bucket", "budget", "quota", "repetition", "slo
 
 SUITES = (
     Suite("limits", _policies(*_LIMITS), _tests(*_LIMITS)),
+    Suite("calls", _policies("canonical", "usual_calls"), _tests("canonical", "usual_calls")),
     Suite(
         "records",
-        _policies(
-            "cutting", "json_size", "nesting", "pruning", "redaction", "secret_names", "secret_shapes", "truncation"
-        ),
-        _tests("nesting", "redaction", "truncation"),
+        _policies("cutting", "json_size", "nesting", "truncation"),
+        _tests("cutting", "json_size", "nesting", "pruning", "truncation"),
     ),
+)
+"""What `make mutants` tries when no files are named. Every survivor in these files is explained."""
+
+NOT_YET = (
+    # Where a mutant takes too much room, `_prune_text` never ends: each of these costs minutes until its time is up.
+    Suite("pruning", _policies("pruning"), _tests("pruning", "truncation")),
+    Suite("answers", _policies("error_bodies", "placeholders", "response"), _tests("response", "response_probe")),
+    Suite("secrets", _policies("redaction", "secret_names", "secret_shapes"), _tests("redaction")),
     Suite(
         "arguments",
-        _policies("annotations", "canonical", "casting", "casting_profile", "json_text", "mismatch")
-        + _policies("parameters", "schema", "schema_nodes", "strict_profile"),
+        _policies("annotations", "casting", "casting_profile", "json_text", "mismatch", "parameters")
+        + _policies("schema", "schema_nodes", "strict_profile"),
         _tests("schema"),
     ),
-    Suite("answers", _policies("error_bodies", "placeholders", "response"), _tests("response", "response_probe")),
+    Suite(
+        "baseline",
+        _policies("answer_kinds", "baseline", "baseline_field", "baseline_record", "freshness", "number_range")
+        + _policies("recorded_answers", "signal", "surprise", "survey"),
+        _tests("baseline", "baseline_record", "freshness", "number_range", "surprise"),
+    ),
+    # Most survivors of these two are explained, but their mutants were never tried to the end.
     Suite(
         "engine",
         ("core/chain.py", "core/runtime.py"),
@@ -54,7 +67,6 @@ SUITES = (
             "tests/core/test_runtime.py",
             "tests/core/test_stepping.py",
             "tests/core/test_time_limits.py",
-            "tests/core/workers/test_killing.py",
             "tests/layers/test_concurrency.py",
             "tests/layers/test_deadline.py",
             "tests/layers/test_timeout.py",
@@ -64,9 +76,4 @@ SUITES = (
         ),
     ),
 )
-
-NOT_YET = frozenset(
-    _policies("__init__", "answer_kinds", "baseline", "baseline_field", "baseline_record", "freshness")
-    + _policies("number_range", "recorded_answers", "signal", "surprise", "survey", "usual_calls")
-)
-"""Policies that no suite mutates: nobody has looked at their mutants yet."""
+"""Nobody has looked at all mutants of these files yet, so that they are tried only when they are named in FILES."""

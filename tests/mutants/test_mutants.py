@@ -38,14 +38,14 @@ def test_no_mutant_is_explained_twice():
     assert len({entry.mutant for entry in ENTRIES}) == len(ENTRIES)
 
 
-def test_every_policy_is_mutated_or_said_not_to_be():
+def test_every_policy_is_in_one_suite():
     policies = {path.relative_to(ROOT / PACKAGE).as_posix() for path in (ROOT / PACKAGE / "policies").glob("*.py")}
-    mutated = [file for suite in SUITES for file in suite.sources]
+    mutated = [file for suite in (*SUITES, *NOT_YET) for file in suite.sources]
     assert len(mutated) == len(set(mutated))
-    assert policies - NOT_YET == {file for file in mutated if file.startswith("policies/")}
+    assert policies - {"policies/__init__.py"} == {file for file in mutated if file.startswith("policies/")}
 
 
-@pytest.mark.parametrize("test", sorted(test for suite in SUITES for test in suite.tests))
+@pytest.mark.parametrize("test", sorted(test for suite in (*SUITES, *NOT_YET) for test in suite.tests))
 def test_the_tests_of_a_suite_exist(test: str):
     assert Path(ROOT / test).exists()
 

@@ -1,5 +1,8 @@
 """Whether an agent is going round in circles."""
 
+import itertools
+import weakref
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,6 +118,16 @@ def test_results_may_come_in_any_order(order):
     assert history.observe("A", 0.0).count == 4
 
 
+@pytest.mark.parametrize(("different", "count"), [(0, 4), (1, 3), (2, 2), (3, 2)])
+def test_one_different_result_counts_in_whatever_order_results_come(different, count):
+    for order in itertools.permutations(range(4)):
+        history = Repetition(LoopGuardConfig())
+        running = [history.observe("A", 0.0) for _ in range(4)]
+        for place in order:
+            history.conclude(running[place], "other" if place == different else "ok")
+        assert history.observe("A", 0.0).count == count
+
+
 def test_a_late_result_that_differs_breaks_the_circle_where_it_stands():
     history = Repetition(LoopGuardConfig())
     first = history.observe("A", 0.0)
@@ -206,19 +219,41 @@ def test_thresholds_far_apart_are_still_reached():
 
 
 def test_a_result_that_comes_after_its_call_was_forgotten_changes_nothing():
-    config = LoopGuardConfig(warn_after=2, ask_after=2, block_after=2, halt_after=2, max_period=1)
-    history = Repetition(config)
+    # Three calls are remembered.
+    history = Repetition(LoopGuardConfig(warn_after=2, ask_after=2, block_after=3, halt_after=3, max_period=1))
     first = history.observe("A", 0.0)
-    for _ in range(5):
-        history.observe("A", 0.0)
+    watch("AAA", history=history)
     history.conclude(first, "other")
-    assert history.observe("A", 0.0).count == 7
+    assert history.observe("A", 0.0).count == 5
+
+
+def test_keys_are_let_go_with_their_calls():
+    class Key:
+        pass
+
+    history = Repetition(LoopGuardConfig())
+    key = Key()
+    gone = weakref.ref(key)
+    history.observe(key, 0.0)
+    del key
+    watch([str(number) for number in range(79)], history=history)
+    assert gone() is not None
+    watch(["80"], history=history)
+    assert gone() is None
 
 
 def test_reset_forgets_the_history():
     history = Repetition(LoopGuardConfig())
     watch("AAAA", history=history)
     history.reset()
+    assert counts("AA", history=history) == [1, 2]
+
+
+def test_the_last_call_before_a_reset_concludes_into_nothing():
+    history = Repetition(LoopGuardConfig())
+    old = history.observe("A", 0.0)
+    history.reset()
+    history.conclude(old, "other")
     assert counts("AA", history=history) == [1, 2]
 
 

@@ -82,6 +82,10 @@ def test_the_marker_names_the_place_of_the_whole():
     assert cut("x" * 500, where="/tmp/1.txt").endswith("of 500 characters left out; all of it is in /tmp/1.txt]")
 
 
+def test_the_marker_in_bytes_names_the_place_of_the_whole():
+    assert cut(b"x" * 500, where="/tmp/1.bin").endswith(b"of 500 bytes left out; all of it is in /tmp/1.bin]")
+
+
 def test_a_place_too_long_for_the_marker_is_left_out():
     shortened = cut("x" * 500, where="/" + "d" * 100)
     assert "/d" not in shortened
@@ -137,6 +141,14 @@ def test_as_many_lines_as_allowed_are_not_cut():
     assert cut("a\nb\nc\n", max_lines=3) == "a\nb\nc\n"
     assert cut("a\nb\nc", max_lines=3) == "a\nb\nc"
     assert cut(b"a\nb\nc\n", max_lines=3) == b"a\nb\nc\n"
+    assert cut(b"a\nb\nc", max_lines=3) == b"a\nb\nc"
+
+
+def test_one_line_more_than_allowed_is_cut():
+    for text in ("a\nb\nc\nd", "a\nb\nc\nd\n"):
+        assert cut(text, max_lines=3).startswith("a\nb\n[... ")
+        assert cut(text.encode(), max_lines=3).startswith(b"a\nb\n[... ")
+    assert cut(b"a\nb\nc\nd", max_lines=None) == b"a\nb\nc\nd"
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_a_block_that_was_not_entered_cannot_be_left():
 def test_sending_without_an_address_keeps_everything_and_sends_nothing(monkeypatch, caplog):
     """Nothing goes to a guessed address: not even a connection is opened."""
     monkeypatch.delenv("AGENTGUARD_ENDPOINT", raising=False)
+    monkeypatch.setattr("agentguard.tracing.notices._said", set())
     opened = []
     monkeypatch.setattr(socket.socket, "connect", lambda self, address: opened.append(address))
 

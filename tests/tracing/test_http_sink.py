@@ -334,7 +334,7 @@ def test_a_header_that_cannot_be_sent_is_refused_without_showing_it(value):
 
 @pytest.mark.parametrize(
     ("backend", "module"),
-    [("http", "httpx"), ("otlp", "opentelemetry"), ("postgres", "psycopg")],
+    [("http", "httpx"), ("otlp", "opentelemetry.sdk"), ("postgres", "psycopg")],
 )
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(backend, module, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, module, None)

@@ -108,7 +108,7 @@ def test_a_sink_that_fails_is_tried_again_and_nothing_is_lost(sink, caplog):
 
 
 def test_a_sink_may_fail_as_often_as_it_likes(sink, monkeypatch):
-    monkeypatch.setattr("agentguard.tracing.writer.QUIET_SECONDS", 0)
+    monkeypatch.setattr("agentguard.tracing.writer._FIRST_PAUSE_SECONDS", 0)
     failures = 0
 
     def write(records):
@@ -119,7 +119,7 @@ def test_a_sink_may_fail_as_often_as_it_likes(sink, monkeypatch):
         sink.batches.append([span.output for _, span in records])
 
     monkeypatch.setattr(sink, "write", write)
-    writer = writer_for(sink)
+    writer = writer_for(sink, quiet_seconds=0)
     writer.put(record(5))
     assert writer.flush(30) is True
     assert sink.values == [5]
@@ -127,8 +127,7 @@ def test_a_sink_may_fail_as_often_as_it_likes(sink, monkeypatch):
 
 @pytest.mark.realtime
 def test_no_span_is_left_behind_when_the_thread_leaves_just_then(sink, monkeypatch):
-    monkeypatch.setattr("agentguard.tracing.writer.QUIET_SECONDS", 0)
-    writer = writer_for(sink, may_retire=lambda: True)
+    writer = writer_for(sink, may_retire=lambda: True, quiet_seconds=0)
     one = record()
     for count in range(1, 2_001):
         written = threading.Event()

@@ -18,7 +18,9 @@ QUIET_SECONDS = 0.05
 """Without a new span for this long, what waits is written: a busy writer would slow the calls down."""
 _BATCH = 500
 _BREATH_SECONDS = 0.001  # between full batches, or a process with a lot to write would keep all others from the store
-_DOUBLINGS = 7  # of the pause after a failure, which so ends at 6.4 s
+_FIRST_PAUSE_SECONDS = 0.05  # before a store that failed is tried again
+_DOUBLINGS = 7  # of that pause, which so ends at 6.4 s
+_ASKED_SECONDS = 0.25  # the longest pause while somebody waits
 
 
 class _Request(NamedTuple):
@@ -45,6 +47,7 @@ class Writer:
         before_work: Callable[[], None] = lambda: None,
         may_retire: Callable[[], bool] = lambda: False,
         make_spool: Callable[[], Spool] = MemorySpool,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._sink = sink
         self._name = name
@@ -52,13 +55,15 @@ class Writer:
         self._before_work = before_work  # first thing the thread does, and not again while it lives
         self._may_retire = may_retire
         self._make_spool = make_spool
+        self._quiet_seconds = quiet_seconds
         self._begin()
 
     def _begin(self) -> None:
         self._spool = self._make_spool()
         self._requests: list[_Request] = []
         self._failures = 0
-        self._retry_at = 0.0
+        self._failed_at = 0.0
+        self._not_before = 0.0  # because the store said so
         self._seen = 0  # how many records there were at the last look
         self._waits_since: float | None = None
         self._thread: threading.Thread | None = None
@@ -156,7 +161,7 @@ class Writer:
         # Looked at again, because a record put just before that line has rung for nobody.
         rests = self._is_resting and not self._spool.waiting()
         with contextlib.suppress(Empty):
-            self._hear(self._doorbell.get(timeout=None if rests else QUIET_SECONDS))
+            self._hear(self._doorbell.get(timeout=None if rests else self._quiet_seconds))
             while True:
                 self._hear(self._doorbell.get_nowait())
         self._is_resting = False
@@ -168,16 +173,23 @@ class Writer:
     def _is_time(self) -> bool:
         spool = self._spool
         waiting = spool.waiting()
-        if not waiting or self._requests:
-            return bool(waiting)
         now = time.monotonic()
-        if self._failures:
-            return now >= self._retry_at
+        if not waiting or now < self._retry_at():
+            return False
+        if self._failures or self._requests:
+            return True
         is_quiet = self._seen == spool.put_count
         self._seen = spool.put_count
         if self._waits_since is None:
             self._waits_since = now
         return is_quiet or waiting >= spool.many or now - self._waits_since >= spool.patience_seconds
+
+    def _retry_at(self) -> float:
+        """When a store that failed is tried again: sooner while somebody waits for it, but never without a pause."""
+        if not self._failures:
+            return 0.0
+        pause: float = _FIRST_PAUSE_SECONDS * 2 ** min(self._failures, _DOUBLINGS)
+        return max(self._not_before, self._failed_at + (min(pause, _ASKED_SECONDS) if self._requests else pause))
 
     def _write(self) -> None:
         try:
@@ -189,8 +201,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever a store does, the calls go on and what waits is kept
             self._failures += 1
             later = error if isinstance(error, TryLater) else TryLater("")
-            pause = max(later.seconds, QUIET_SECONDS * 2 ** min(self._failures, _DOUBLINGS))
-            self._retry_at = time.monotonic() + pause
+            self._failed_at = time.monotonic()
+            self._not_before = self._failed_at + later.seconds
             message = "agentguard: traces cannot be written by %s; they are kept and tried again"
             if not later.is_said:
                 warn_once(self._name, message, self._name)

@@ -81,13 +81,14 @@ def distinct(column: str, beginning: str, most: int) -> Question:
     """
     statement = f"""
         WITH RECURSIVE found(value) AS (
-            SELECT MIN({column}) FROM spans WHERE {column} >= ?1 AND {column} < ?2
+            SELECT MIN({column}) FROM spans WHERE {column} >= ? AND {column} < ?
             UNION ALL
-            SELECT (SELECT MIN({column}) FROM spans WHERE {column} > found.value AND {column} < ?2)
+            SELECT (SELECT MIN({column}) FROM spans WHERE {column} > found.value AND {column} < ?)
             FROM found WHERE found.value IS NOT NULL
-        ) SELECT value FROM found WHERE value IS NOT NULL LIMIT ?3
+        ) SELECT value FROM found WHERE value IS NOT NULL LIMIT ?
     """  # noqa: S608
-    return Question(statement, [beginning, beginning + _LAST, most])
+    end = beginning + _LAST
+    return Question(statement, [beginning, end, end, most])
 
 
 def add_functions(connection: sqlite3.Connection, query: Query) -> None:
