@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -229,7 +230,11 @@ os._exit(0)
 """
     child = int(run(code, tmp_path).stdout)
     try:
-        assert 1 in values(tmp_path)
+        # The child may be taking it over at this very moment; then it is there when that is done.
+        end = time.monotonic() + 10
+        while 1 not in (found := values(tmp_path)) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert 1 in found
     finally:
         os.kill(child, signal.SIGKILL)
 
