@@ -68,7 +68,8 @@ def test_after_kill_9_every_acknowledged_call_is_there_and_those_in_their_bodies
     assert {span.input["text"] for span in spans} == {"x" * 100}
     assert len(spans) == len(found)
     assert [path.name for path in folder.iterdir() if ".journal." in path.name] == []
-    assert store.skipped == 0
+    # The line that a process was in the middle of writing when it was killed; its records came again from the journal.
+    assert store.skipped <= PROCESSES * (backend == "jsonl")
     assert seconds <= 1.0
     if backend == "sqlite":
         connection = sqlite3.connect(folder / "agentguard_traces.db")
