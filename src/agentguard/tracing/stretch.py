@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextvars import Token
 from types import TracebackType
@@ -12,7 +13,7 @@ from agentguard.core.ids import CALL_IDS
 from agentguard.core.result import StoppedEarly
 
 
-class Stretch:
+class Stretch(ABC):
     """How a stretch is entered and left. Set and reset always happen in one frame, never across a `yield`: so what the
     consumer of a stream does between two items is not inside, and no step is left in another context than it entered.
     """
@@ -22,21 +23,21 @@ class Stretch:
     scope: Scope
     _token: Token[Enclosing] | None
 
+    @abstractmethod
     def end(self, value: Any = None) -> None:
         """End well, with what the function returned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end_stream(self, value: Any = None) -> None:
         """End a stream that has handed out everything; `value` is what its generator returned."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fail(self, error: BaseException) -> None:
         """End with the exception that leaves it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_item(self, item: Any) -> None:
         """One more item has come out of the stream."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._token = CURRENT.set(self.scope)  # type: ignore[misc]  # a slot of each class below this one

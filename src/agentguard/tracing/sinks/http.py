@@ -15,41 +15,13 @@ FORMAT: Final = "agentguard.spans/1"
 """Name and version of the body."""
 
 
-class HttpSink:
+class HttpSink(Sender):
     """Posts batches to one address; without one, it opens, says so once, and sends nothing."""
 
     def __init__(self, address: Address | None, *, delivery: Delivery | None = None) -> None:
         if delivery is None and address is not None:
             delivery = Delivery(address, {"Content-Type": "application/json", "User-Agent": "agentguard"})
-        self._delivery = delivery
-        self._sender = Sender(delivery, _body, "http")
-
-    @property
-    def rejected(self) -> int:
-        """Spans that the server will never take, and that are dropped."""
-        return self._sender.rejected
-
-    def open(self) -> None:
-        """Say, once, when there is nowhere to send to. A server that is down is no error."""
-        self._sender.announce()
-
-    def write(self, records: Sequence[Record], /) -> None:
-        """Send all of `records`; each body has an id, and each span its own, by which a server knows it again.
-
-        Raises:
-            TryLater: Some have not arrived.
-        """
-        self._sender.write(records)
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._delivery is not None:
-            self._delivery.close()
-
-    def abandon(self) -> None:
-        """Forget the connection of the parent process."""
-        if self._delivery is not None:
-            self._delivery.abandon()
+        super().__init__(delivery, _body, "http")
 
 
 def _body(part: Sequence[Record]) -> bytes:

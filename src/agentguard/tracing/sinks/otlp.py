@@ -28,7 +28,7 @@ _SCOPE: Final = InstrumentationScope("agentguard")
 _LATEST: Final = (1 << 63) - 1  # nanoseconds; times on the wire have 64 bits
 
 
-class OtlpSink:
+class OtlpSink(Sender):
     """Posts batches to a collector; without an address, it opens, says so once, and sends nothing.
 
     The encoding is OpenTelemetry's own. The posting is not: its exporter sleeps between its retries and then gives the
@@ -38,37 +38,9 @@ class OtlpSink:
     def __init__(self, address: Address | None, *, delivery: Delivery | None = None) -> None:
         if delivery is None and address is not None:
             delivery = Delivery(_with_path(address), {"Content-Type": "application/x-protobuf"})
-        self._delivery = delivery
         # With what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say.
         self._resource = Resource.create()
-        self._sender = Sender(delivery, self._body, "otlp")
-
-    @property
-    def rejected(self) -> int:
-        """Spans that the collector will never take, and that are dropped."""
-        return self._sender.rejected
-
-    def open(self) -> None:
-        """Say, once, when there is nowhere to send to. A collector that is down is no error."""
-        self._sender.announce()
-
-    def write(self, records: Sequence[Record], /) -> None:
-        """Send all of `records`; a span has the same id each time.
-
-        Raises:
-            TryLater: Some have not arrived.
-        """
-        self._sender.write(records)
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._delivery is not None:
-            self._delivery.close()
-
-    def abandon(self) -> None:
-        """Forget the connection of the parent process."""
-        if self._delivery is not None:
-            self._delivery.abandon()
+        super().__init__(delivery, self._body, "otlp")
 
     def _body(self, part: Sequence[Record]) -> bytes:
         # A span that two recorders keep is one span there.

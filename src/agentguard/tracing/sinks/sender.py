@@ -1,4 +1,4 @@
-"""Batches of spans on their way to a server: cut to a size it takes, each sent until it has arrived, once."""
+"""What sinks that send have in common: batches cut to a size the server takes, each sent until it has arrived, once."""
 
 from __future__ import annotations
 
@@ -30,9 +30,18 @@ class Post(Protocol):
     def post(self, body: bytes, headers: Mapping[str, str], /) -> Verdict:
         """Post one body, or raise TryLater."""
 
+    def close(self) -> None:
+        """Close the connection."""
+
+    def abandon(self) -> None:
+        """Forget the connection without touching it."""
+
 
 class Sender:
-    """Belongs to one thread. After a failure it is given the same records again, oldest first, and maybe more."""
+    """A sink without its encoding. Without an address it opens, says so once, and sends nothing.
+
+    Belongs to one thread. After a failure it is given the same records again, oldest first, and maybe more.
+    """
 
     def __init__(self, delivery: Post | None, encode: Encode, name: str) -> None:
         self.rejected = 0
@@ -41,14 +50,17 @@ class Sender:
         self._encode = encode
         self._name = name
         self._room = MAX_BODY_BYTES
+        self._forget()
+
+    def _forget(self) -> None:
         # Of a batch that is not through: records that have arrived or been dropped, and how many were in the body that
         # nobody knows about. That one is sent again just as it was, so that a server knows it by its id.
         self._settled: set[tuple[str, str]] = set()
         self._uncertain = 0
         self._searches = 0
 
-    def announce(self) -> None:
-        """Say, once, when there is nowhere to send to."""
+    def open(self) -> None:
+        """Say, once, when there is nowhere to send to. A server that is down is no error."""
         if self._delivery is None:
             warn_once(
                 (self._name, "endpoint"),
@@ -57,14 +69,14 @@ class Sender:
                 self._name,
             )
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Send all of `records`.
+    def write(self, records: Sequence[Record], /) -> None:
+        """Send all of `records`; each span has the same id each time, by which a server knows it again.
 
         Raises:
             TryLater: Some have not arrived; they have to be given again.
         """
         if self._delivery is None:
-            self.announce()
+            self.open()
             raise TryLater(f"There is no address to send {self._name} traces to.", is_said=True)
         self._searches = _SEARCHES
         left = [record for record in records if _key(record) not in self._settled]
@@ -73,6 +85,17 @@ class Sender:
             self._send(self._delivery, left[:count])
             left = left[count:]
         self._settled.clear()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._delivery is not None:
+            self._delivery.close()
+
+    def abandon(self) -> None:
+        """Forget the connection of the parent process, and what became of its batches."""
+        self._forget()
+        if self._delivery is not None:
+            self._delivery.abandon()
 
     def _fitting(self, records: Sequence[Record]) -> int:
         sizes = accumulate(span.weight for _, span in records)
