@@ -97,3 +97,43 @@ def test_gates_passed_at_once_count_as_gates_passed_one_by_one(seed: int) -> Non
                 draw.choice([None, "one", "two"]), depth=draw.choice([0, 0, 0, 1, 3]), fails=draw.random() < 0.3
             )
             assert at_once == one_by_one
+
+
+class Interrupted(FakeRuntime):
+    """A clock during whose reading Ctrl-C is pressed, once."""
+
+    is_pressed = False
+
+    def now(self) -> float:
+        if self.is_pressed:
+            self.is_pressed = False
+            raise KeyboardInterrupt
+        return super().now()
+
+
+def test_an_interrupt_between_two_gates_gives_back_what_the_first_gave() -> None:
+    tool = guard(lambda: "ran", concurrency=1, rate_limit=RateLimitConfig(calls_per_second=5))
+    with Interrupted() as clock:
+        clock.is_pressed = True
+        with pytest.raises(KeyboardInterrupt):
+            tool()
+        assert tool.state()["running"] == 0
+        assert tool() == "ran"
+
+
+def test_a_session_that_cannot_be_counted_costs_neither_slot_nor_token() -> None:
+    async def confuse(ctx, next):
+        ctx.session_id = ["no", "hash"] if not ctx.args else None
+        return await next(ctx)
+
+    tool = guard(
+        lambda *_: "ran",
+        middleware=[confuse],
+        concurrency=1,
+        rate_limit=RateLimitConfig(calls_per_second=1),
+        budget=BudgetConfig(max_calls_per_session=5),
+    )
+    with pytest.raises(TypeError):
+        tool.call_sync()
+    assert tool.state()["running"] == 0
+    assert tool.call_sync("fine") == "ran"

@@ -56,37 +56,38 @@ class CommonCase:
     def take(self, call: ToolCall) -> Taken | None:  # noqa: C901 - one function on purpose, as the module says
         """What all gates give, or None, and then nothing was taken."""
         permit = slots = start = account = None
-        # `with TURN`, written out as in `Admission`.
-        LOCK.acquire()
-        TURN.depth += 1
         try:
-            if self._breaker is not None:
-                if not self._breaker.closed:
-                    return None
-                permit = self._breaker.permit
-            if self._slot_gate is not None:
-                if not self._slot_gate.slots.take():
-                    return None
-                slots = self._slot_gate.slots
-            if self._limit is not None:
-                start = self._limit.take_now(call.runtime.now())
-                if start is None:
-                    self._put_back(slots, start)
-                    return None
-            if self._ledger is not None:
-                account = self._ledger.promise(call.account, self._amount)
-                if account is None:
-                    self._put_back(slots, start)
-                    return None
+            # `with TURN`, written out as in `Admission`.
+            LOCK.acquire()
+            TURN.depth += 1
+            try:
+                if self._breaker is not None:
+                    if not self._breaker.closed:
+                        return None
+                    permit = self._breaker.permit
+                if self._slot_gate is not None:
+                    if not self._slot_gate.slots.take():
+                        return None
+                    slots = self._slot_gate.slots
+                if self._limit is not None:
+                    start = self._limit.take_now(call.runtime.now())
+                    if start is None:
+                        self._put_back(slots, start, account)
+                        return None
+                if self._ledger is not None:
+                    account = self._ledger.promise(call.account, self._amount)
+                    if account is None:
+                        self._put_back(slots, start, account)
+                        return None
+            finally:
+                TURN.depth -= 1
+                if TURN.deferred and not TURN.depth:
+                    TURN.catch_up()
+                LOCK.release()
         except BaseException:
             # Ctrl-C, or a session id that cannot be hashed.
-            self._put_back(slots, start)
+            self._put_back(slots, start, account)
             raise
-        finally:
-            TURN.depth -= 1
-            if TURN.deferred and not TURN.depth:
-                TURN.catch_up()
-            LOCK.release()
         return permit, slots, start, account
 
     def keep(self, call: ToolCall, taken: Taken) -> bool:  # noqa: C901 - as above
@@ -126,12 +127,17 @@ class CommonCase:
         given = {BreakerGate: permit, SlotGate: slots, RateGate: start, BudgetGate: reservation}
         return [given[type(gate)] for gate in self._gates]
 
-    def _put_back(self, slots: Slots[Waiter] | None, start: float | None) -> None:
-        if start is not None and self._limit is not None:
-            self._limit.give_back(start)
-        if slots is not None:
-            # Nobody waits for it: it was free, and the lock has been held since.
-            slots.release()
+    def _put_back(self, slots: Slots[Waiter] | None, start: float | None, account: Account | None) -> None:
+        waiter = None
+        with TURN:
+            if account is not None and self._ledger is not None:
+                self._ledger.release(Reservation(account, self._amount))
+            if start is not None and self._limit is not None:
+                self._limit.give_back(start)
+            if slots is not None:
+                waiter = slots.release()
+        if waiter is not None and self._slot_gate is not None:
+            self._slot_gate.wake(waiter)
 
 
 def _only(gates: Sequence[Gate], kind: type[G]) -> G | None:
